@@ -1,0 +1,155 @@
+import * as v from 'valibot'
+import type { KeyText, RelationName, Row } from './change.ts'
+import type { ErrorCode } from './errors.ts'
+import type { Position } from './position.ts'
+import { subscriptionSchema, type SubscriptionId } from './subscription.ts'
+
+/** Raised with every change that an older other side would misread. */
+export const protocolVersion = 1
+
+/** Where the gateway listens, unless told otherwise. */
+export const defaultPath = '/rowcast'
+
+// ---- client to server: each is acknowledged with a Reply ----
+
+const position = v.pipe(v.string(), v.maxLength(100_000))
+
+/** Starts or resumes a session. `subscriptions` are all that the client follows, each with a name of its own choice. */
+export const attachSchema = v.strictObject({
+  protocol: v.number(),
+  session: v.exactOptional(
+    v.strictObject({ id: v.pipe(v.string(), v.uuid()), token: v.pipe(v.string(), v.maxLength(200)) }),
+  ),
+  /** The last position applied. What is `held` is continued from there if the server can. */
+  position: v.exactOptional(position),
+  subscriptions: v.pipe(
+    v.array(v.strictObject({ subscription: subscriptionSchema, held: v.boolean() })),
+    v.maxLength(10_000),
+  ),
+})
+export type AttachRequest = v.InferOutput<typeof attachSchema>
+
+export const subscribeSchema = v.strictObject({ subscription: subscriptionSchema })
+export type SubscribeRequest = v.InferOutput<typeof subscribeSchema>
+
+export const unsubscribeSchema = v.strictObject({ id: v.pipe(v.string(), v.maxLength(100)) })
+export type UnsubscribeRequest = v.InferOutput<typeof unsubscribeSchema>
+
+export const ackSchema = v.strictObject({ position })
+export type AckRequest = v.InferOutput<typeof ackSchema>
+
+export type Reply<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
+
+/** What the server made of a subscription. */
+export interface Subscribed {
+  readonly id: SubscriptionId
+  readonly relation: RelationName
+  /** The canonical key, for a row or a field. */
+  readonly key?: KeyText
+}
+
+export interface Attached {
+  readonly session: { readonly id: string; readonly token: string }
+  /** True when the session of the request was found again. */
+  readonly resumed: boolean
+  /** One for each subscription of the request, in its order. */
+  readonly subscriptions: readonly Reply<Subscribed>[]
+}
+
+// ---- server to client ----
+//
+// Messages of one connection arrive in order. After `attach`, everything up to the first `progress`
+// belongs together: the client shows it at once, in one commit, so that all that a session follows
+// stands at one position.
+
+const key = v.string()
+const row = v.custom<Row>((input) => typeof input === 'object' && input !== null && !Array.isArray(input))
+/** Indexes into the `subscriptions` of the batch: whom the change concerns. */
+const recipients = v.array(v.number())
+
+const changeSchema = v.variant('op', [
+  v.object({ op: v.literal('row_insert'), relation: v.string(), key, row, for: recipients }),
+  v.object({ op: v.literal('row_delete'), relation: v.string(), key, for: recipients }),
+  /** The field_updates of one row in one statement travel together: `fields` holds each column's new value. */
+  v.object({ op: v.literal('field_update'), relation: v.string(), key, fields: row, for: recipients }),
+])
+export type WireChange = v.InferOutput<typeof changeSchema>
+
+/** Everything of interest that committed up to `to`, transaction by transaction. Applied in one commit of the store. */
+export const batchSchema = v.object({
+  to: v.string(),
+  subscriptions: v.array(v.string()),
+  transactions: v.array(
+    v.object({
+      /** The transaction id (`xid8`) as text. */
+      id: v.string(),
+      /** When it began, ISO 8601. */
+      at: v.string(),
+      changes: v.array(changeSchema),
+    }),
+  ),
+  /**
+   * New places in ordered subscriptions, to be applied after the changes: take out every key that is
+   * named in `moves`, then put each in, in the order given, right after its predecessor (null: at the front).
+   */
+  orders: v.exactOptional(
+    v.array(v.object({ for: v.number(), moves: v.array(v.tuple([key, v.nullable(key)])) })),
+  ),
+})
+export type Batch = v.InferOutput<typeof batchSchema>
+
+/**
+ * The rows of one subscription as they stood at `to`, in its order, in one or more messages; the last
+ * has `done`. Replaces whatever the client held for it. A column's or field's rows carry that column only.
+ */
+export const snapshotSchema = v.object({
+  subscription: v.string(),
+  to: v.string(),
+  rows: v.array(v.tuple([key, row])),
+  done: v.boolean(),
+})
+export type Snapshot = v.InferOutput<typeof snapshotSchema>
+
+/** Nothing up to `to` is still to come. */
+export const progressSchema = v.object({ to: v.string() })
+export type Progress = v.InferOutput<typeof progressSchema>
+
+export const resetReasons = [
+  'epoch_changed',
+  'position_expired',
+  'session_not_found',
+  'shape_changed',
+] as const
+export type ResetReason = (typeof resetReasons)[number]
+
+/** The client's position cannot be continued from: a fresh snapshot of every subscription follows. */
+export const resetSchema = v.object({ reason: v.picklist(resetReasons) })
+export type Reset = v.InferOutput<typeof resetSchema>
+
+/** A subscription has ended by the server's doing, e.g. because its table was dropped or its right taken away. */
+export const endedSchema = v.object({ subscription: v.string(), code: v.string(), message: v.string() })
+export type Ended = {
+  readonly subscription: SubscriptionId
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+export interface ServerToClientEvents {
+  batch: (batch: Batch) => void
+  snapshot: (snapshot: Snapshot) => void
+  progress: (progress: Progress) => void
+  reset: (reset: Reset) => void
+  ended: (ended: Ended) => void
+}
+
+export interface ClientToServerEvents {
+  attach: (request: AttachRequest, reply: (result: Reply<Attached>) => void) => void
+  subscribe: (request: SubscribeRequest, reply: (result: Reply<Subscribed>) => void) => void
+  unsubscribe: (request: UnsubscribeRequest, reply: (result: Reply<null>) => void) => void
+  ack: (request: AckRequest, reply: (result: Reply<null>) => void) => void
+}
+
+/** @public A position as it appears in messages. */
+export type { Position }
