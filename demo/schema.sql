@@ -1,0 +1,109 @@
+-- The chat's tables. Applied at every start: each statement may run again, and two servers may start at once.
+
+-- ---- who reads ----
+
+-- Every read of a signed-in person runs as this role. Roles belong to the whole cluster, so another
+-- database's chat may be creating it at this moment: losing that race is fine.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'chat_reader') then
+    create role chat_reader nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null;
+end;
+$$;
+
+-- Only a member may `set role`; a superuser needs no membership.
+do $$
+begin
+  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    execute format('grant chat_reader to %I', current_user);
+  end if;
+exception
+  when unique_violation then null;
+end;
+$$;
+
+-- ---- tables ----
+
+create table if not exists public.chat_user (
+  id integer generated always as identity,
+  name text not null,
+  is_system boolean not null default false,
+  created_at timestamptz not null default now(),
+  constraint chat_user_pkey primary key (id),
+  constraint chat_user_name_check check (char_length(name) between 1 and 40)
+);
+create unique index if not exists chat_user_name_key on public.chat_user (lower(name));
+
+create table if not exists public.channel (
+  id integer generated always as identity,
+  name text not null,
+  topic text not null default '',
+  created_at timestamptz not null default now(),
+  constraint channel_pkey primary key (id),
+  constraint channel_name_key unique (name),
+  constraint channel_name_check check (char_length(name) between 1 and 40),
+  constraint channel_topic_check check (char_length(topic) <= 200)
+);
+
+create table if not exists public.message (
+  id integer generated always as identity,
+  channel_id integer not null,
+  author_id integer not null,
+  body text not null,
+  created_at timestamptz not null default now(),
+  edited_at timestamptz,
+  constraint message_pkey primary key (id),
+  constraint message_channel_fkey foreign key (channel_id) references public.channel (id) on delete cascade,
+  constraint message_author_fkey foreign key (author_id) references public.chat_user (id),
+  constraint message_body_check check (char_length(body) between 1 and 4000)
+);
+create index if not exists message_channel_idx on public.message (channel_id, id desc);
+
+-- Who is in which channel, and how far they have read. The mark is no foreign key: it stays where it
+-- is when the message that it names is deleted.
+create table if not exists public.membership (
+  channel_id integer not null,
+  user_id integer not null,
+  last_read_message_id integer not null default 0,
+  joined_at timestamptz not null default now(),
+  constraint membership_pkey primary key (channel_id, user_id),
+  constraint membership_channel_fkey foreign key (channel_id) references public.channel (id) on delete cascade,
+  constraint membership_user_fkey foreign key (user_id) references public.chat_user (id) on delete cascade
+);
+create index if not exists membership_user_idx on public.membership (user_id);
+
+grant select on public.chat_user, public.channel, public.message, public.membership to chat_reader;
+
+-- ---- the first words ----
+
+do $$
+declare
+  v_welcome integer;
+  v_general integer;
+  v_help integer;
+begin
+  if exists (select from public.chat_user) then
+    return;
+  end if;
+  insert into public.chat_user (name, is_system) values ('Welcome', true) returning id into v_welcome;
+  insert into public.channel (name, topic) values ('general', 'For everything and everyone')
+    returning id into v_general;
+  insert into public.channel (name, topic) values ('how-it-works', 'What happens between PostgreSQL and this page')
+    returning id into v_help;
+  insert into public.membership (channel_id, user_id) values (v_general, v_welcome), (v_help, v_welcome);
+  insert into public.message (channel_id, author_id, body) values
+    (v_general, v_welcome, 'Hello, and welcome! This is a small chat whose every word lives in PostgreSQL.'),
+    (v_general, v_welcome, 'Open it in a second window, sign in under another name, and write: the message is in both at once.'),
+    (v_help, v_welcome, 'Every list that you see here is a subscription to a table. Whoever changes a row, by whatever way, changes this page.'),
+    (v_help, v_welcome, E'Try it with psql:\ninsert into message (channel_id, author_id, body) values (1, 1, ''Hello from SQL'');'),
+    (v_help, v_welcome, 'The page “Table changes” shows what a table gained, lost and changed while you watch.');
+end;
+$$;
+
+select event.track('public.chat_user');
+select event.track('public.channel');
+select event.track('public.message');
+select event.track('public.membership');
