@@ -12,14 +12,21 @@ export interface PositionParts {
   readonly snapshot: string
 }
 
-const pattern = /^([0-9a-zA-Z_-]+)\/(\d+:\d+:(?:\d+(?:,\d+)*)?)$/
+const pattern = /^([0-9a-zA-Z_-]+)\/((\d{1,19}):(\d{1,19}):((?:\d{1,19}(?:,\d{1,19})*)?))$/
 
 /** @throws {RowcastError} `invalid_position` when the text is no position. */
 export function parsePosition(position: Position): PositionParts {
-  const [, epoch, snapshot] = pattern.exec(position) ?? []
-  if (epoch === undefined || snapshot === undefined)
-    throw new RowcastError('invalid_position', `not a position: ${JSON.stringify(position)}`)
+  const [, epoch, snapshot, xmin = '', xmax = '', xip = ''] = pattern.exec(position) ?? []
+  if (epoch === undefined || snapshot === undefined || !isSnapshot(xmin, xmax, xip))
+    throw new RowcastError('invalid_position', `not a position: ${JSON.stringify(position.slice(0, 100))}`)
   return { epoch, snapshot }
+}
+
+/** PostgreSQL accepts no other: ids from 1 up, those in progress rising, from xmin to below xmax. */
+function isSnapshot(xmin: string, xmax: string, xip: string): boolean {
+  const ids = xip === '' ? [] : xip.split(',').map(BigInt)
+  const [low, high] = [BigInt(xmin), BigInt(xmax)]
+  return low > 0n && low <= high && ids.every((id, i) => id >= low && id < high && id > (ids[i - 1] ?? 0n))
 }
 
 export function formatPosition({ epoch, snapshot }: PositionParts): Position {

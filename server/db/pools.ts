@@ -1,0 +1,32 @@
+import type pg from 'pg'
+import { createEncodingPool, createPool, type Database } from './pool.ts'
+
+/** The server's connections by what they are for, so that no kind of work keeps another waiting. */
+export interface Pools {
+  /** For the app's own code: nothing pinned. */
+  readonly app: pg.Pool
+  /** Sessions, and what subscriptions mean. */
+  readonly encoding: pg.Pool
+  /** Snapshots at batch boundaries. */
+  readonly snapshots: pg.Pool
+  close(): Promise<void>
+}
+
+export const snapshotConnections = 4
+const encodingConnections = 4
+const appConnections = 10
+
+/** @param onError told of idle connections that break; node-postgres replaces them */
+export function createPools(database: Database, onError: (error: Error) => void): Pools {
+  const app = createPool(database, appConnections)
+  const encoding = createEncodingPool(database, encodingConnections)
+  const snapshots = createEncodingPool(database, snapshotConnections)
+  const all = [app, encoding, snapshots]
+  for (const pool of all) pool.on('error', onError)
+  return {
+    app,
+    encoding,
+    snapshots,
+    close: async () => void (await Promise.all(all.map((pool) => pool.end()))),
+  }
+}

@@ -1,0 +1,260 @@
+import type { Logger } from 'pino'
+import * as v from 'valibot'
+import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
+import { parsePosition } from '../../shared/position.ts'
+import {
+  ackSchema,
+  attachSchema,
+  protocolVersion,
+  subscribeSchema,
+  unsubscribeSchema,
+  type AckRequest,
+  type Attached,
+  type AttachRequest,
+  type Reply,
+  type SubscribeRequest,
+  type Subscribed,
+  type UnsubscribeRequest,
+} from '../../shared/protocol.ts'
+import { define, type Definition } from '../routing/definition.ts'
+import type { Identity } from '../session/identity.ts'
+import type { SessionStore } from '../session/session-store.ts'
+import type { Pools } from '../db/pools.ts'
+import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
+import type { Following } from './following.ts'
+import type { Welcome } from './welcome.ts'
+
+/** What `authenticate` may look at: Socket.IO's handshake. */
+export interface Handshake {
+  /** What the client was given as `auth`. */
+  readonly auth: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly address: string
+  readonly url: string
+}
+
+export type Authenticate = (handshake: Handshake) => Identity | Promise<Identity>
+
+export interface GatewayParts {
+  readonly io: GatewayServer
+  readonly pools: Pools
+  readonly sessions: SessionStore
+  readonly following: Following
+  readonly welcome: Welcome
+  readonly authenticate: Authenticate
+  readonly logger: Logger
+  /** Of the database as it is now. */
+  epoch(): string
+}
+
+/** Answers clients: who they are, what they follow, how far they have come. */
+export class Gateway {
+  readonly #parts: GatewayParts
+  readonly #sessions = new Map<string, LiveSession>()
+  readonly #connections = new Map<GatewaySocket, Connection>()
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts
+    parts.io.use((socket, next) => {
+      this.#identify(socket).then(
+        () => next(),
+        (error: unknown) => next(refusal(error)),
+      )
+    })
+    parts.io.on('connection', (socket) => this.#serve(socket))
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  /** Every client starts anew: what it has seen may never have happened. */
+  restartAll(): void {
+    // It comes back with its position of before, and is answered as any other with a position that means nothing.
+    for (const socket of this.#connections.keys()) socket.disconnect(true)
+  }
+
+  async #identify(socket: GatewaySocket): Promise<void> {
+    const { auth, headers, address, url } = socket.handshake
+    try {
+      socket.data.identity = await this.#parts.authenticate({ auth, headers, address, url })
+    } catch (error) {
+      this.#parts.logger.info({ err: error, address }, 'refused a client')
+      throw error
+    }
+  }
+
+  #serve(socket: GatewaySocket): void {
+    const answer = <T>(reply: unknown, work: () => Promise<T>) => answerOnce(this.#parts.logger, reply, work)
+    socket.on('attach', (request, reply) =>
+      answer(reply, () => this.#attach(socket, parse(attachSchema, request))),
+    )
+    socket.on('subscribe', (request, reply) =>
+      answer(reply, () => this.#subscribe(socket, parse(subscribeSchema, request))),
+    )
+    socket.on('unsubscribe', (request, reply) =>
+      answer(reply, () => this.#unsubscribe(socket, parse(unsubscribeSchema, request))),
+    )
+    socket.on('ack', (request, reply) =>
+      answer(reply, () => this.#acknowledge(socket, parse(ackSchema, request))),
+    )
+    socket.on('disconnect', () => this.#detach(socket))
+  }
+
+  async #attach(socket: GatewaySocket, request: AttachRequest): Promise<Attached> {
+    if (request.protocol !== protocolVersion)
+      throw new RowcastError(
+        'unsupported_protocol',
+        `the client speaks protocol ${request.protocol}, this server ${protocolVersion}: reload the page`,
+      )
+    if (this.#connections.has(socket))
+      throw new RowcastError('invalid_message', 'this connection is attached already')
+    const { sessions, pools, welcome } = this.#parts
+    const { identity } = socket.data
+    const resumed = request.session !== undefined
+    if (request.session) await sessions.open(request.session, identity)
+    const key = request.session ?? (await sessions.create(identity))
+
+    const from = request.position === undefined ? null : this.#snapshotOf(request.position)
+    const answers = await Promise.all(
+      request.subscriptions.map(async ({ subscription, held }) => {
+        const reply = await replyTo(this.#parts.logger, () => define(pools.encoding, subscription, identity))
+        return { subscription, held, reply }
+      }),
+    )
+    const defined = answers.flatMap(({ subscription, held, reply }) =>
+      reply.ok ? [{ subscription, held, definition: reply.value }] : [],
+    )
+    await sessions.replaceSubscriptions(
+      key.id,
+      defined.map(({ definition }) => definition),
+    )
+    if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
+    if (this.#connections.has(socket))
+      throw new RowcastError('invalid_message', 'this connection is attached already')
+
+    const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
+    this.#sessions.set(key.id, session)
+    const connection = new Connection(socket, session)
+    this.#connections.set(socket, connection)
+    if (from === 'unknown') connection.send('reset', { reason: 'epoch_changed' })
+    const snapshot = from === 'unknown' ? null : from
+    const fresh = new Map<string, Definition>()
+    const continued = new Map<string, Definition>()
+    for (const { subscription, held, definition } of defined) {
+      connection.wanted.set(definition.id, subscription)
+      const target = held && snapshot !== null && isPlain(definition) ? continued : fresh
+      target.set(definition.id, definition)
+    }
+    for (const id of fresh.keys()) continued.delete(id)
+    // After the reply: this turn of the event loop sends it first.
+    setImmediate(() =>
+      welcome.await({
+        connection,
+        fresh: [...fresh.values()],
+        continued: [...continued.values()],
+        from: snapshot,
+        isAttach: true,
+      }),
+    )
+    return {
+      session: key,
+      resumed,
+      subscriptions: answers.map(({ reply }) =>
+        reply.ok ? { ok: true, value: describe(reply.value) } : reply,
+      ),
+    }
+  }
+
+  async #subscribe(socket: GatewaySocket, { subscription }: SubscribeRequest): Promise<Subscribed> {
+    const connection = this.#attached(socket)
+    const { sessions, pools, welcome } = this.#parts
+    const definition = await define(pools.encoding, subscription, connection.identity)
+    await sessions.addSubscriptions(connection.session.id, [definition])
+    connection.wanted.set(definition.id, subscription)
+    setImmediate(() =>
+      welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false }),
+    )
+    return describe(definition)
+  }
+
+  async #unsubscribe(socket: GatewaySocket, { id }: UnsubscribeRequest): Promise<null> {
+    const connection = this.#attached(socket)
+    if (!connection.wanted.delete(id))
+      throw new RowcastError('subscription_not_found', `this session has no subscription ${id}`)
+    this.#parts.following.unfollow(connection, id)
+    if (![...connection.session.connections].some((other) => other.wanted.has(id)))
+      await this.#parts.sessions.deleteSubscription(connection.session.id, id)
+    return null
+  }
+
+  async #acknowledge(socket: GatewaySocket, { position }: AckRequest): Promise<null> {
+    await this.#parts.sessions.acknowledge(this.#attached(socket).session.id, parsePosition(position))
+    return null
+  }
+
+  #detach(socket: GatewaySocket): void {
+    const connection = this.#connections.get(socket)
+    if (!connection) return
+    this.#connections.delete(socket)
+    this.#parts.following.unfollowAll(connection)
+    if (connection.session.connections.size === 0) this.#sessions.delete(connection.session.id)
+  }
+
+  #attached(socket: GatewaySocket): Connection {
+    const connection = this.#connections.get(socket)
+    if (!connection) throw new RowcastError('invalid_message', 'attach first')
+    return connection
+  }
+
+  #snapshotOf(position: string): string | 'unknown' {
+    const { epoch, snapshot } = parsePosition(position)
+    return epoch === this.#parts.epoch() ? snapshot : 'unknown'
+  }
+}
+
+/** The log alone continues these; what a filter, an order or a limit shows is read afresh and compared at the client. */
+function isPlain(definition: Definition): boolean {
+  return definition.kind !== 'table' || definition.query === null
+}
+
+function describe(definition: Definition): Subscribed {
+  const { id, relation } = definition
+  return { id, relation: relation.name, ...('key' in definition && { key: definition.key }) }
+}
+
+function parse<const S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, input)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue)
+  throw new RowcastError('invalid_message', `${path === null ? '' : `${path}: `}${issue.message}`)
+}
+
+/** Answers a request exactly once, if the client wants an answer. */
+async function answerOnce<T>(logger: Logger, reply: unknown, work: () => Promise<T>): Promise<void> {
+  const result = await replyTo(logger, work)
+  if (typeof reply === 'function') reply(result) // a client may send anything, or nothing
+}
+
+/** Of a failure that is not the client's, only the code crosses the wire. */
+async function replyTo<T>(logger: Logger, work: () => Promise<T>): Promise<Reply<T>> {
+  try {
+    return { ok: true, value: await work() }
+  } catch (error) {
+    if (error instanceof RowcastError) return { ok: false, code: error.code, message: error.message }
+    logger.error({ err: error }, 'could not answer a request')
+    return { ok: false, code: 'internal', message: 'the server failed; its log says why' }
+  }
+}
+
+/** Socket.IO passes `data` on to the client's `connect_error`. */
+function refusal(error: unknown): Error {
+  const code: ErrorCode = error instanceof RowcastError ? error.code : 'unauthenticated'
+  const message = error instanceof RowcastError ? error.message : 'not signed in'
+  return Object.assign(new Error(message), { data: { code, message } })
+}

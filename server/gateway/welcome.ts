@@ -1,0 +1,249 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { KeyText } from '../../shared/change.ts'
+import { RowcastError } from '../../shared/errors.ts'
+import { formatPosition } from '../../shared/position.ts'
+import type { Pass } from '../log/log-reader.ts'
+import { readLog } from '../log/read-log.ts'
+import type { Definition } from '../routing/definition.ts'
+import { encodeBatch } from '../routing/encode-batch.ts'
+import type { Feed } from '../routing/feed.ts'
+import { routeBatch } from '../routing/route-batch.ts'
+import { Routes } from '../routing/routes.ts'
+import { readWindowKeys } from '../routing/shift-windows.ts'
+import { assume } from '../session/identity.ts'
+import type { Connection } from './connection.ts'
+import { EncodedJson } from './encoded-json.ts'
+import type { Following } from './following.ts'
+import { readSnapshot } from './read-snapshot.ts'
+import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
+
+/** What a connection waits for: to begin, at the next batch boundary, to follow something. */
+export interface Arrival {
+  readonly connection: Connection
+  /** To be given from the beginning, with a snapshot. */
+  readonly fresh: readonly Definition[]
+  /** To be continued from a snapshot of before, with what was missed. */
+  readonly continued: readonly Definition[]
+  readonly from: string | null
+  /** The connection has just attached: it shows nothing until it is told that it has everything. */
+  readonly isAttach: boolean
+}
+
+/** So many begin at one boundary at the most: the live stream waits while they are let in. */
+const arrivalsPerBoundary = 100
+const snapshotsPerReader = 4
+
+/**
+ * Lets connections begin at a batch boundary: what they follow is read on other connections, in the very
+ * snapshot at which the reader stands, while the reader goes on. So all that a session follows stands
+ * at one position together, with no gap and nothing double.
+ */
+export class Welcome {
+  readonly #following: Following
+  readonly #readers: SnapshotReaders
+  readonly #logger: Logger
+  readonly #wake: () => void
+  readonly #serving = new Set<Promise<void>>()
+  #waiting: Arrival[] = []
+
+  constructor(following: Following, readers: SnapshotReaders, logger: Logger, wake: () => void) {
+    this.#following = following
+    this.#readers = readers
+    this.#logger = logger
+    this.#wake = wake
+  }
+
+  await(arrival: Arrival): void {
+    this.#waiting.push(arrival)
+    this.#wake()
+  }
+
+  /** True if a boundary would let somebody in. */
+  get isAwaited(): boolean {
+    return this.#readers.available > 0 && this.#waiting.some(canBegin)
+  }
+
+  /** Lets in who waits: everything up to the pass's end has been delivered, nothing after it has. */
+  async begin(pass: Pass): Promise<void> {
+    this.#waiting = this.#waiting.filter((arrival) => arrival.connection.isOpen)
+    if (!this.isAwaited) return
+    const arrivals = this.#take()
+    const definitions = new Map(arrivals.flatMap((arrival) => wantedOf(arrival).map((d) => [d.id, d])))
+    try {
+      const windows = await this.#readNewWindows(pass.client, [...definitions.values()])
+      const count = Math.max(1, Math.ceil(definitions.size / snapshotsPerReader))
+      const readers = await this.#readers.open(count, await pass.exportSnapshot())
+      // Nothing is awaited from here until all have their feeds, so the next batch reaches every one.
+      for (const { connection, ...arrival } of arrivals) {
+        connection.leaveRooms()
+        for (const definition of [...arrival.continued, ...arrival.fresh]) {
+          const window = windows.get(definition.id)
+          if (window instanceof Error) this.#end(connection, definition, window)
+          else if (connection.wanted.has(definition.id))
+            this.#following.follow(connection, definition, window ?? new Set())
+        }
+      }
+      const serving = this.#serve(arrivals, readers, pass.epoch, pass.to).finally(() =>
+        this.#serving.delete(serving),
+      )
+      this.#serving.add(serving)
+    } catch (error) {
+      this.#waiting.unshift(...arrivals)
+      throw error
+    }
+  }
+
+  /** Resolves when the snapshots under way have been read. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#serving)
+  }
+
+  /** A connection that is still catching up begins anew at a later boundary: its backlog comes first. */
+  #take(): Arrival[] {
+    const taken = new Map<Connection, Arrival>()
+    const left: Arrival[] = []
+    for (const arrival of this.#waiting) {
+      const isNext = canBegin(arrival) && !taken.has(arrival.connection) && taken.size < arrivalsPerBoundary
+      if (isNext) taken.set(arrival.connection, arrival)
+      else left.push(arrival)
+    }
+    this.#waiting = left
+    return [...taken.values()]
+  }
+
+  /** What the filtered, ordered and limited tables show at this boundary that nobody has followed yet. */
+  async #readNewWindows(
+    client: pg.ClientBase,
+    definitions: readonly Definition[],
+  ): Promise<Map<string, Set<KeyText> | Error>> {
+    const windows = new Map<string, Set<KeyText> | Error>()
+    for (const definition of definitions) {
+      if (definition.kind !== 'table' || !definition.query || this.#following.get(definition.id)) continue
+      const window = { query: definition.query, keys: new Set<KeyText>() }
+      await client.query('savepoint window')
+      try {
+        windows.set(definition.id, await readWindowKeys(client, definition.relation, { window }))
+      } catch (error) {
+        await client.query('rollback to savepoint window') // fails, too, if the connection is gone
+        windows.set(definition.id, error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+    return windows
+  }
+
+  async #serve(
+    arrivals: readonly Arrival[],
+    readers: readonly SnapshotReader[],
+    epoch: string,
+    to: string,
+  ): Promise<void> {
+    const position = formatPosition({ epoch, snapshot: to })
+    const tasks = [...this.#catchUps(arrivals, position, to), ...this.#snapshots(arrivals, position)]
+    await Promise.all(
+      readers.map(async (reader) => {
+        for (let task = tasks.shift(); task; task = tasks.shift()) await task(reader)
+        await reader.release()
+      }),
+    )
+    for (const { connection, isAttach } of arrivals) {
+      if (!connection.isOpen) continue
+      if (isAttach) connection.send('progress', { to: position })
+      connection.joinRooms()
+    }
+    this.#wake()
+  }
+
+  /** One task for each connection that continues. */
+  *#catchUps(
+    arrivals: readonly Arrival[],
+    position: string,
+    to: string,
+  ): Iterable<(reader: SnapshotReader) => Promise<void>> {
+    for (const { connection, continued, from } of arrivals) {
+      if (from === null || continued.length === 0) continue
+      yield async (reader) => {
+        try {
+          await reader.attempt((client) => sendMissed(client, connection, continued, from, position, to))
+        } catch (error) {
+          this.#logger.error({ err: error }, 'could not read what a client missed')
+          connection.socket.disconnect(true) // it comes back, and starts from where it was
+        }
+      }
+    }
+  }
+
+  /** One task for each thing that is to be read, whoever waits for it. */
+  *#snapshots(
+    arrivals: readonly Arrival[],
+    position: string,
+  ): Iterable<(reader: SnapshotReader) => Promise<void>> {
+    const waiting = new Map<string, { definition: Definition; connections: Connection[] }>()
+    for (const arrival of arrivals)
+      for (const definition of arrival.fresh) {
+        const name = JSON.stringify([definition.id, arrival.connection.identity])
+        const known = waiting.get(name)
+        if (known) known.connections.push(arrival.connection)
+        else waiting.set(name, { definition, connections: [arrival.connection] })
+      }
+    for (const { definition, connections } of waiting.values())
+      yield async (reader) => {
+        try {
+          await reader.attempt(async (client) => {
+            await assume(client, connections[0]!.identity)
+            const head = `{"subscription":${JSON.stringify(definition.id)},"to":${JSON.stringify(position)},"rows":[`
+            for await (const { rows, isLast } of readSnapshot(client, definition)) {
+              const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
+              for (const connection of connections)
+                if (connection.feeds.has(definition.id)) connection.socket.emit('snapshot', message)
+            }
+          })
+        } catch (error) {
+          for (const connection of connections) this.#end(connection, definition, error)
+        }
+      }
+  }
+
+  #end(connection: Connection, definition: Definition, error: unknown): void {
+    this.#logger.warn({ err: error, subscription: definition.id }, 'a subscription could not be read')
+    connection.wanted.delete(definition.id)
+    this.#following.unfollow(connection, definition.id)
+    const code =
+      (error as { code?: string }).code === '42501'
+        ? 'permission_denied'
+        : error instanceof RowcastError
+          ? error.code
+          : 'internal'
+    const message =
+      code === 'internal' ? 'the server could not read this subscription' : (error as Error).message
+    connection.send('ended', { subscription: definition.id, code, message })
+  }
+}
+
+function canBegin({ connection, isAttach }: Arrival): boolean {
+  return isAttach || !connection.isCatchingUp
+}
+
+function wantedOf({ connection, fresh, continued }: Arrival): Definition[] {
+  return [...fresh, ...continued].filter((definition) => connection.wanted.has(definition.id))
+}
+
+/** Sends one batch with all that concerns these subscriptions since `from`. */
+async function sendMissed(
+  client: pg.ClientBase,
+  connection: Connection,
+  definitions: readonly Definition[],
+  from: string,
+  position: string,
+  to: string,
+): Promise<void> {
+  const routes = new Routes()
+  const feeds = definitions.map((definition): Feed => ({ definition, followers: new Set(), window: null }))
+  for (const feed of feeds) routes.add(feed)
+  const relations = new Map(definitions.map(({ relation }) => [relation.id, relation]))
+  const transactions = await readLog(client, from, to, [...relations.keys()])
+  const { batch } = await routeBatch(transactions, routes, (id) => relations.get(id), client)
+  const concerned = feeds.filter((feed) => batch.feeds.has(feed))
+  if (concerned.length > 0)
+    connection.socket.emit('batch', new EncodedJson(encodeBatch(position, batch, concerned)))
+}

@@ -1,0 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Health } from './main.ts'
+
+/** Answers `GET /healthz`: 200 while the change log is being read, else 503, with the details as JSON. */
+export function healthz(health: () => Health) {
+  return (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+    if (request.url?.split('?')[0] !== '/healthz') return next()
+    const body = health()
+    response.writeHead(body.status === 'ok' ? 200 : 503, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+    })
+    response.end(JSON.stringify(body))
+  }
+}

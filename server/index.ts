@@ -1,0 +1,6 @@
+export { createRowcast, type Health, type Rowcast, type RowcastOptions } from './main.ts'
+export { healthz } from './healthz.ts'
+export type { Authenticate, Handshake } from './gateway/gateway.ts'
+export type { Identity } from './session/identity.ts'
+export type { Database } from './db/pool.ts'
+export { RowcastError, type ErrorCode } from '../shared/errors.ts'

@@ -1,0 +1,224 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connectEncoding, type Database } from '../db/pool.ts'
+import { readLog, type LogTransaction } from './read-log.ts'
+
+/** What one pass of the reader found, inside the transaction that saw it. */
+export interface Pass {
+  readonly epoch: string
+  /** Snapshots as text. `from` is where the pass before ended. */
+  readonly from: string
+  readonly to: string
+  readonly transactions: readonly LogTransaction[]
+  /** Reads the database exactly as it stood at `to`. Only until the pass returns. */
+  readonly client: pg.ClientBase
+  /** Lets other connections read at `to`: `set transaction snapshot`. They must import it before the pass returns. */
+  exportSnapshot(): Promise<string>
+}
+
+export interface LogReaderOptions {
+  readonly database: Database
+  readonly logger: Logger
+  /** The relations that anybody follows; what nobody follows is not read. Empty: the reader rests. */
+  relationIds(): readonly number[]
+  /** Someone waits for a position to start from, though nothing may have changed. */
+  isAwaited(): boolean
+  /** Hands on what a pass found. If it fails the pass is repeated, so it fails before it sends anything. */
+  deliver(pass: Pass): Promise<void>
+  /** Lets those begin who wait for a position to start from: everything up to `to` has been delivered. */
+  welcome(pass: Pass): Promise<void>
+  /** The database may have taken back what was seen: positions of before mean nothing. */
+  onEpoch(epoch: string): void
+}
+
+/** Between two reads while there is work. */
+const pollMs = 2
+/** The longest wait between two reads while a captured transaction is in flight. */
+const slowPollMs = 20
+/** Finding nothing this often, the reader tries to sleep. */
+const emptyPassesBeforeSleep = 3
+/** A sleeping reader looks by itself this often: a wake-up that was lost costs no more. */
+const longestSleepMs = 2_000
+const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
+
+/**
+ * Follows the change log from the position at which it starts, and hands on all that commits, pass by pass.
+ *
+ * Waking it only hints that there may be more to read, so a notification that is lost, merged or
+ * repeated costs latency and never a change. When its connection breaks it makes another and goes on
+ * from the last position that was handed on: a failure repeats a pass, and never skips one.
+ */
+export class LogReader {
+  readonly #options: LogReaderOptions
+  #client: pg.Client | undefined
+  #position: { epoch: string; snapshot: string } | undefined
+  #isClosed = false
+  #isWoken = false
+  #rouse: () => void = () => undefined
+  #holdsBell = false
+  #running: Promise<void> | undefined
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options
+  }
+
+  /** Connects and begins to read; rejects if the database cannot be reached the first time. */
+  async start(): Promise<void> {
+    await this.#connect()
+    this.#running = this.#run()
+  }
+
+  get isConnected(): boolean {
+    return this.#client !== undefined
+  }
+
+  /** Of the database as the reader last found it. Only once started. */
+  get epoch(): string {
+    if (!this.#position) throw new Error('the log reader has not been started')
+    return this.#position.epoch
+  }
+
+  /** Reads soon. Wakes meanwhile fold into one more pass. */
+  wake(): void {
+    this.#isWoken = true
+    this.#rouse()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.wake()
+    await this.#running
+    await this.#client?.end().catch(() => undefined)
+    this.#client = undefined
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    while (!this.#isClosed) {
+      try {
+        if (!this.#client) await this.#connect()
+        await this.#follow(() => (failures = 0))
+      } catch (error) {
+        if (this.#isClosed) return
+        const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
+        this.#options.logger.warn(
+          { err: error, delayMs },
+          'lost the database while reading the log; trying again',
+        )
+        this.#drop()
+        await this.#rest(delayMs)
+      }
+    }
+  }
+
+  #drop(): void {
+    const client = this.#client
+    this.#client = undefined
+    this.#holdsBell = false
+    client?.end().catch(() => undefined)
+  }
+
+  async #connect(): Promise<void> {
+    const client = await connectEncoding(this.#options.database)
+    try {
+      client.on('notification', () => this.wake())
+      client.on('error', () => this.#rouse())
+      client.on('end', () => this.#rouse())
+      await client.query('listen rowcast')
+      const { rows } = await client.query(
+        'select event.epoch() as epoch, pg_current_snapshot()::text as snapshot',
+      )
+      const { epoch, snapshot } = rows[0]
+      if (this.#position?.epoch !== epoch) {
+        // What was seen under another epoch may never have happened: begin anew, and say so.
+        const isFirst = this.#position === undefined
+        this.#position = { epoch, snapshot }
+        if (!isFirst) this.#options.onEpoch(epoch)
+      }
+      this.#client = client
+    } catch (error) {
+      await client.end().catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** Reads while there is work, and sleeps while there is none, until the connection fails. */
+  async #follow(onSuccess: () => void): Promise<void> {
+    let emptyPasses = 0
+    while (!this.#isClosed) {
+      const isRested = this.#options.relationIds().length === 0 && !this.#options.isAwaited()
+      if (isRested) {
+        // Nobody follows anything. The bell is not held, so that writers need not ring.
+        await this.#releaseBell()
+        await this.#rest(longestSleepMs)
+        continue
+      }
+      this.#isWoken = false
+      const found = await this.#pass()
+      onSuccess()
+      emptyPasses = found ? 0 : emptyPasses + 1
+      if (this.#holdsBell && !found) await this.#rest(longestSleepMs)
+      else if (emptyPasses < emptyPassesBeforeSleep) await this.#rest(found ? 0 : pollMs)
+      else if (!(await this.#takeBell())) await this.#rest(Math.min(pollMs * emptyPasses, slowPollMs))
+      // With the bell just taken it reads once more before it sleeps: see DESIGN "The doorbell".
+    }
+  }
+
+  /** One pass: true if it found something. */
+  async #pass(): Promise<boolean> {
+    const client = this.#client
+    const position = this.#position
+    if (!client || !position) throw new Error('the log reader has no connection')
+    await client.query('begin isolation level repeatable read read only')
+    try {
+      const { rows } = await client.query('select pg_current_snapshot()::text as snapshot')
+      const to: string = rows[0].snapshot
+      const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
+      // Awake from here on: a writer need not ring while the reader comes back by itself.
+      if (transactions.length > 0) await this.#releaseBell()
+      const pass: Pass = {
+        epoch: position.epoch,
+        from: position.snapshot,
+        to,
+        transactions,
+        client,
+        exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
+      }
+      await this.#options.deliver(pass)
+      this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
+      await this.#options.welcome(pass)
+      return transactions.length > 0
+    } finally {
+      await client.query('commit')
+    }
+  }
+
+  // A reader that sleeps holds the bell exclusively. It gets it only while no captured transaction is
+  // in flight, so none can slip by unread and without ringing.
+  async #takeBell(): Promise<boolean> {
+    const { rows } = await this.#query('select pg_try_advisory_lock(event.bell_key()) as taken')
+    this.#holdsBell = rows[0].taken
+    return this.#holdsBell
+  }
+
+  async #releaseBell(): Promise<void> {
+    if (!this.#holdsBell) return
+    this.#holdsBell = false
+    await this.#query('select pg_advisory_unlock(event.bell_key())')
+  }
+
+  #query(sql: string): Promise<pg.QueryResult> {
+    if (!this.#client) throw new Error('the log reader has no connection')
+    return this.#client.query(sql)
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#isWoken || this.#isClosed) return
+    if (ms === 0) return
+    const waiting = new AbortController()
+    this.#rouse = () => waiting.abort()
+    await sleep(ms, undefined, { signal: waiting.signal }).catch(() => undefined)
+    this.#rouse = () => undefined
+  }
+}

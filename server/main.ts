@@ -1,0 +1,162 @@
+import type { Server as HttpServer } from 'node:http'
+import type pg from 'pg'
+import { pino, type Logger } from 'pino'
+import { Server } from 'socket.io'
+import { defaultPath } from '../shared/protocol.ts'
+import { migrate } from './db/migrate.ts'
+import { createPools, snapshotConnections, type Pools } from './db/pools.ts'
+import type { Database } from './db/pool.ts'
+import { AccessWatch } from './gateway/access-watch.ts'
+import { Broadcast } from './gateway/broadcast.ts'
+import type { GatewayServer } from './gateway/connection.ts'
+import { encodedJsonParser } from './gateway/encoded-json.ts'
+import { Following } from './gateway/following.ts'
+import { Gateway, type Authenticate } from './gateway/gateway.ts'
+import { SnapshotReaders } from './gateway/snapshot-readers.ts'
+import { Welcome } from './gateway/welcome.ts'
+import { LogReader } from './log/log-reader.ts'
+import { SessionStore } from './session/session-store.ts'
+
+export interface RowcastOptions {
+  /** A connection string or node-postgres's options. Default: the environment variable `DATABASE_URL`. */
+  readonly database?: Database
+  /** Any Node HTTP server; Rowcast answers under `path` and leaves the rest alone. */
+  readonly httpServer: HttpServer
+  /** Who a client is: throws if it may not connect. What it returns is what PostgreSQL's grants see. */
+  readonly authenticate: Authenticate
+  /** Where the sockets are. Default: `/rowcast`. */
+  readonly path?: string
+  /** Default: JSON lines on standard output, from level `info` up. */
+  readonly logger?: Logger
+  /** Runs after Rowcast's own migrations and before the first client: the app's schema, and what it tracks. */
+  readonly setup?: (client: pg.ClientBase) => Promise<void>
+  /** Origins, other than the page's own, whose pages may connect. Default: none. */
+  readonly allowedOrigins?: readonly string[]
+}
+
+export interface Health {
+  readonly status: 'ok' | 'unavailable'
+  /** Whether the change log is being read. */
+  readonly isReading: boolean
+  readonly connections: number
+  readonly sessions: number
+}
+
+/** A running Rowcast server. */
+export interface Rowcast {
+  readonly database: Database
+  /** For the app's own queries. */
+  readonly pool: pg.Pool
+  health(): Health
+  /** Tells the clients, which try again elsewhere, and ends all connections. The HTTP server is the caller's. */
+  close(): Promise<void>
+}
+
+/**
+ * Brings a database up to date and serves its rows, live, on an HTTP server.
+ *
+ * @throws if there is no database, it cannot be reached, or it cannot be migrated
+ *
+ * @example
+ * const rowcast = await createRowcast({
+ *   httpServer,
+ *   authenticate: async ({ auth }) => ({ role: 'app_user', claims: await verify(auth.token) }),
+ * })
+ */
+export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
+  const database = options.database ?? process.env['DATABASE_URL']
+  if (database === undefined || database === '')
+    throw new Error(
+      'no database: give `database`, or set DATABASE_URL, e.g. postgres://user:password@localhost:5432/app',
+    )
+  const logger = options.logger ?? pino({ name: 'rowcast' })
+  const pools = createPools(database, (error) =>
+    logger.warn({ err: error }, 'an idle database connection broke'),
+  )
+  try {
+    await prepare(pools, options.setup)
+    return await serve({ ...options, database }, pools, logger)
+  } catch (error) {
+    await pools.close()
+    throw error
+  }
+}
+
+async function prepare(pools: Pools, setup: RowcastOptions['setup']): Promise<void> {
+  const client = await pools.app.connect()
+  try {
+    await migrate(client)
+    await setup?.(client)
+  } finally {
+    client.release()
+  }
+}
+
+async function serve(
+  options: RowcastOptions & { database: Database },
+  pools: Pools,
+  logger: Logger,
+): Promise<Rowcast> {
+  const io: GatewayServer = new Server(options.httpServer, {
+    path: options.path ?? defaultPath,
+    parser: encodedJsonParser,
+    destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
+    serveClient: false,
+    maxHttpBufferSize: 1_000_000,
+    ...(options.allowedOrigins && { cors: { origin: [...options.allowedOrigins], credentials: true } }),
+  })
+  const following = new Following()
+  const welcome = new Welcome(
+    following,
+    new SnapshotReaders(pools.snapshots, snapshotConnections),
+    logger,
+    () => reader.wake(),
+  )
+  const access = new AccessWatch(following, welcome, pools.encoding, logger)
+  const broadcast = new Broadcast(io, following)
+  const reader = new LogReader({
+    database: options.database,
+    logger,
+    relationIds: () => following.routes.relationIds,
+    isAwaited: () => welcome.isAwaited,
+    deliver: (pass) => broadcast.deliver(pass),
+    welcome: async (pass) => {
+      await access.check(pass.client)
+      await welcome.begin(pass)
+    },
+    onEpoch: () => gateway.restartAll(),
+  })
+  const gateway = new Gateway({
+    io,
+    pools,
+    sessions: new SessionStore(pools.encoding),
+    following,
+    welcome,
+    authenticate: options.authenticate,
+    logger,
+    epoch: () => reader.epoch,
+  })
+  await reader.start()
+  logger.info('reading the change log')
+
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    io.disconnectSockets(true)
+    io.engine.close()
+    await reader.close()
+    await welcome.settle()
+    await pools.close()
+    logger.info('closed')
+  }
+  return {
+    database: options.database,
+    pool: pools.app,
+    health: () => ({
+      status: reader.isConnected ? 'ok' : 'unavailable',
+      isReading: reader.isConnected,
+      connections: gateway.connectionCount,
+      sessions: gateway.sessionCount,
+    }),
+    close: () => (closing ??= close()),
+  }
+}

@@ -1,0 +1,64 @@
+import type { RoutedBatch, Delivery, RoutedChange } from './routed-batch.ts'
+import type { Feed } from './feed.ts'
+
+/**
+ * Writes what a batch means to those who follow exactly these of its feeds, as the JSON of a `batch` message.
+ *
+ * Rows go through as the text that PostgreSQL wrote: they are parsed only where a column is picked out.
+ * A change that concerns several of the feeds is told once.
+ */
+export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed[]): string {
+  const recipients: Recipients = new Map()
+  const orders: string[] = []
+  feeds.forEach((feed, index) => {
+    const of = batch.feeds.get(feed)
+    if (!of) return
+    for (const { change, column } of of.deliveries) note(recipients, change, column, index)
+    if (of.moves.length > 0) orders.push(`{"for":${index},"moves":${JSON.stringify(of.moves)}}`)
+  })
+
+  const changes: string[][] = batch.transactions.map(() => [])
+  for (const [change, { feeds: to, columns }] of [...recipients].sort(([a], [b]) => a.order - b.order))
+    changes[change.transaction]?.push(encodeChange(change, columns, to))
+  const transactions = batch.transactions.flatMap(({ id, at }, i) =>
+    changes[i]?.length
+      ? [`{"id":${JSON.stringify(id)},"at":${JSON.stringify(at)},"changes":[${changes[i].join(',')}]}`]
+      : [],
+  )
+  return (
+    `{"to":${JSON.stringify(to)},"subscriptions":${JSON.stringify(feeds.map((feed) => feed.definition.id))},` +
+    `"transactions":[${transactions.join(',')}]${orders.length > 0 ? `,"orders":[${orders.join(',')}]` : ''}}`
+  )
+}
+
+/** For each change the indexes of the feeds that it concerns, and the columns that they need: null for all. */
+type Recipients = Map<RoutedChange, { readonly feeds: number[]; columns: Set<string> | null }>
+
+function note(recipients: Recipients, change: RoutedChange, column: Delivery['column'], feed: number): void {
+  const known = recipients.get(change)
+  if (!known) {
+    recipients.set(change, { feeds: [feed], columns: column === null ? null : new Set([column]) })
+    return
+  }
+  if (known.feeds.at(-1) !== feed) known.feeds.push(feed)
+  if (column === null) known.columns = null
+  else known.columns?.add(column)
+}
+
+function encodeChange(
+  change: RoutedChange,
+  columns: ReadonlySet<string> | null,
+  to: readonly number[],
+): string {
+  const { op, key, new: content } = change.row
+  const head = `{"op":"${op}","relation":${JSON.stringify(change.relationName)},"key":${JSON.stringify(key)}`
+  const tail = `,"for":[${to.join(',')}]}`
+  if (op === 'row_delete') return head + tail
+  const json =
+    columns === null
+      ? content
+      : JSON.stringify(
+          Object.fromEntries(Object.entries(change.content).filter(([column]) => columns.has(column))),
+        )
+  return `${head},"${op === 'row_insert' ? 'row' : 'fields'}":${json}${tail}`
+}

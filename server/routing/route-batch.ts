@@ -1,0 +1,47 @@
+import type pg from 'pg'
+import type { LogTransaction } from '../log/read-log.ts'
+import type { RelationInfo } from './catalogue.ts'
+import { RoutedBatch, type RoutedChange } from './routed-batch.ts'
+import type { Routes } from './routes.ts'
+import { shiftWindows, type WindowShift } from './shift-windows.ts'
+
+/**
+ * Works out whom the transactions of a batch concern.
+ *
+ * Alters nothing: what followers of filtered feeds hold afterwards is in `shifts`, to be put into
+ * force together with the sending, so that a pass that fails half-way can be repeated.
+ *
+ * @param client reads the database as it stood at the end of the batch
+ */
+export async function routeBatch(
+  transactions: readonly LogTransaction[],
+  routes: Routes,
+  relationOf: (id: number) => RelationInfo | undefined,
+  client: pg.ClientBase,
+): Promise<{ batch: RoutedBatch; shifts: WindowShift[] }> {
+  const batch = new RoutedBatch(transactions)
+  const windowed = new Map<number, RoutedChange[]>()
+  transactions.forEach((transaction, index) => {
+    for (const row of transaction.rows) {
+      const relation = relationOf(row.relationId)
+      if (!relation) continue
+      const change = batch.append(index, relation.name, row)
+      routes.match(
+        row,
+        () => Object.keys(change.content),
+        (feed, column) => batch.deliver(feed, change, column),
+      )
+      if (!routes.windows(row.relationId)) continue
+      const changes = windowed.get(row.relationId)
+      if (changes) changes.push(change)
+      else windowed.set(row.relationId, [change])
+    }
+  })
+  const shifts: WindowShift[] = []
+  for (const [relationId, changes] of windowed) {
+    const relation = relationOf(relationId)
+    const windows = routes.windows(relationId)
+    if (relation && windows) shifts.push(...(await shiftWindows(client, relation, windows, changes, batch)))
+  }
+  return { batch, shifts }
+}

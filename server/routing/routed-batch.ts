@@ -1,0 +1,73 @@
+import type { Row } from '../../shared/change.ts'
+import type { LogRow } from '../log/read-log.ts'
+import type { Feed } from './feed.ts'
+
+/** One change of a batch, on its way to whom it concerns. */
+export class RoutedChange {
+  /** Its place among the changes of the batch. */
+  readonly order: number
+  /** Index of its transaction in the batch. */
+  readonly transaction: number
+  readonly relationName: string
+  readonly row: LogRow
+  #content: Row | undefined
+
+  constructor(order: number, transaction: number, relationName: string, row: LogRow) {
+    this.order = order
+    this.transaction = transaction
+    this.relationName = relationName
+    this.row = row
+  }
+
+  /** The row or the changed fields. Parsed only when somebody needs to look inside. */
+  get content(): Row {
+    this.#content ??= this.row.new === null ? {} : (JSON.parse(this.row.new) as Row)
+    return this.#content
+  }
+}
+
+/** A change as one feed gets it: whole, or one column of it. */
+export interface Delivery {
+  readonly change: RoutedChange
+  readonly column: string | null
+}
+
+/** What a batch means to one feed. */
+export interface FeedDeliveries {
+  readonly deliveries: Delivery[]
+  /** New places in an ordered feed, each after its predecessor. */
+  moves: [key: string, after: string | null][]
+}
+
+/** What a pass of the log means to the feeds. Feeds that it does not concern are not in it. */
+export class RoutedBatch {
+  readonly transactions: readonly { readonly id: string; readonly at: string }[]
+  readonly feeds = new Map<Feed, FeedDeliveries>()
+  #changes = 0
+
+  constructor(transactions: readonly { readonly id: string; readonly at: string }[]) {
+    this.transactions = transactions
+  }
+
+  /** A change that follows all that the batch holds so far. */
+  append(transaction: number, relationName: string, row: LogRow): RoutedChange {
+    return new RoutedChange(this.#changes++, transaction, relationName, row)
+  }
+
+  deliver(feed: Feed, change: RoutedChange, column: string | null): void {
+    this.#of(feed).deliveries.push({ change, column })
+  }
+
+  move(feed: Feed, moves: [string, string | null][]): void {
+    if (moves.length > 0) this.#of(feed).moves = moves
+  }
+
+  #of(feed: Feed): FeedDeliveries {
+    let deliveries = this.feeds.get(feed)
+    if (!deliveries) {
+      deliveries = { deliveries: [], moves: [] }
+      this.feeds.set(feed, deliveries)
+    }
+    return deliveries
+  }
+}
