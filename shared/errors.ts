@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'epoch_changed'
   | 'position_expired'
   | 'row_missing'
+  | 'shape_changed'
   | 'disconnected'
   | 'internal'
 
