@@ -13,13 +13,13 @@ export const chatOptions = { setup: setupChat, authenticate: createAuthenticate(
 
 /** Serves the chat's endpoints from Vite's dev and preview servers, on the database that `rowcast()` runs on. */
 export function chatApi(): Plugin {
-  let ready: Promise<Rowcast> | undefined
+  let plugin: Plugin<{ ready: Promise<Rowcast> }> | undefined
   const mount = (middlewares: Connect.Server, onError: (error: unknown) => void) =>
     middlewares.use(
       createChatApi({
         pool: async () => {
-          if (!ready) throw new Error('chatApi() needs the plugin rowcast() beside it')
-          return (await ready).pool
+          if (!plugin?.api) throw new Error('chatApi() needs the plugin rowcast() beside it')
+          return (await plugin.api.ready).pool
         },
         secret: secretOnce,
         onError,
@@ -28,10 +28,7 @@ export function chatApi(): Plugin {
   return {
     name: 'rowcast-chat-api',
     configResolved(config) {
-      const plugin = config.plugins.find(({ name }) => name === 'rowcast') as
-        | Plugin<{ ready: Promise<Rowcast> }>
-        | undefined
-      ready = plugin?.api?.ready
+      plugin = config.plugins.find(({ name }) => name === 'rowcast') as typeof plugin
     },
     configureServer(server) {
       mount(server.middlewares, (error) => server.config.logger.error(String(error)))

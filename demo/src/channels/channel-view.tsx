@@ -1,0 +1,77 @@
+import { useEffect, useState } from 'react'
+import { messageOf } from '../api/api.ts'
+import { joinChannel } from '../api/endpoints.ts'
+import { useMyMemberships } from '../chat/use-my-memberships.ts'
+import { MembersButton } from '../members/members-button.tsx'
+import { MembersPanel } from '../members/members-panel.tsx'
+import { Conversation } from '../messages/conversation.tsx'
+import type { Channel } from '../tables.ts'
+import { Drawer } from '../ui/drawer.tsx'
+import { IconButton } from '../ui/icon-button.tsx'
+import { useMediaQuery } from '../ui/use-media-query.ts'
+import './channel-view.css'
+
+interface ChannelViewProps {
+  readonly channel: Channel
+  readonly onOpenMenu: (() => void) | undefined
+}
+
+/** One channel, which the person joins by opening it. */
+export function ChannelView({ channel, onOpenMenu }: ChannelViewProps) {
+  const memberships = useMyMemberships()
+  const membership = memberships?.get(channel.id)
+  const mustJoin = memberships !== null && !membership
+  const [joinError, setJoinError] = useState<string | null>(null)
+  const hasRoom = useMediaQuery('(min-width: 68rem)')
+  const [isMembersOpen, setMembersOpen] = useState(false)
+
+  useEffect(() => {
+    document.title = `#${channel.name} · Rowcast chat`
+  }, [channel.name])
+
+  useEffect(() => {
+    if (!mustJoin) return
+    joinChannel(channel.id).then(
+      () => setJoinError(null),
+      (error: unknown) => setJoinError(`You could not join #${channel.name}. ${messageOf(error)}`),
+    )
+  }, [mustJoin, channel.id, channel.name])
+
+  const members = <MembersPanel channelId={channel.id} onClose={() => setMembersOpen(false)} />
+
+  return (
+    <div className="channel">
+      <main className="channel-main">
+        <header className="page-header">
+          {onOpenMenu && <IconButton icon="menu" label="Open the channels" onClick={onOpenMenu} />}
+          <div className="page-header-title">
+            <h1>
+              <span className="hash" aria-hidden="true">
+                #
+              </span>
+              {channel.name}
+            </h1>
+            {channel.topic !== '' && <p title={channel.topic}>{channel.topic}</p>}
+          </div>
+          <MembersButton
+            channelId={channel.id}
+            isOpen={isMembersOpen}
+            onClick={() => setMembersOpen((isOpen) => !isOpen)}
+          />
+        </header>
+        {joinError !== null && (
+          <p className="problem channel-problem" role="alert">
+            {joinError}
+          </p>
+        )}
+        <Conversation channel={channel} membership={membership} />
+      </main>
+      {isMembersOpen && hasRoom && <div className="channel-side">{members}</div>}
+      {isMembersOpen && !hasRoom && (
+        <Drawer side="right" label="Members" onClose={() => setMembersOpen(false)}>
+          {members}
+        </Drawer>
+      )}
+    </div>
+  )
+}
