@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
 import { define } from '../routing/definition.ts'
-import type { Connection, LiveSession } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import type { Welcome } from './welcome.ts'
 
@@ -69,7 +69,7 @@ export class AccessWatch {
     for (const feed of [...this.#following.feeds]) {
       if (!relationIds.has(feed.definition.relation.id)) continue
       const { shape } = feed.definition.relation
-      for (const session of [...(feed.followers as Set<LiveSession>)])
+      for (const session of [...feed.followers])
         for (const connection of [...session.connections])
           if (connection.feeds.get(feed.definition.id) === feed)
             await this.#ask(connection, feed.definition.id, shape)
@@ -92,9 +92,7 @@ export class AccessWatch {
       this.#welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false })
     } catch (error) {
       if (!(error instanceof RowcastError)) throw error
-      connection.wanted.delete(id)
-      this.#following.unfollow(connection, id)
-      connection.send('ended', { subscription: id, code: error.code, message: error.message })
+      this.#following.end(connection, id, error)
     }
   }
 }

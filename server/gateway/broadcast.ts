@@ -2,7 +2,7 @@ import { formatPosition } from '../../shared/position.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
-import { routeBatch } from '../routing/route-batch.ts'
+import { routeBatch, WindowsUnreadable } from '../routing/route-batch.ts'
 import type { RoutedBatch } from '../routing/routed-batch.ts'
 import { liveRoom, type GatewayServer, type LiveSession } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
@@ -25,13 +25,7 @@ export class Broadcast {
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
     if (pass.transactions.length === 0) return
-    const following = this.#following
-    const { batch, shifts } = await routeBatch(
-      pass.transactions,
-      following.routes,
-      (id) => following.relation(id),
-      pass.client,
-    )
+    const { batch, shifts } = await this.#route(pass)
     // Nothing is awaited from here on.
     for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
@@ -43,12 +37,30 @@ export class Broadcast {
     this.#sendProgress(to)
   }
 
+  async #route(pass: Pass): ReturnType<typeof routeBatch> {
+    const { routes } = this.#following
+    try {
+      return await routeBatch(pass.transactions, routes, (id) => this.#following.relation(id), pass.client)
+    } catch (error) {
+      // Not for want of a connection: PostgreSQL refuses. It would refuse for ever, and nobody else is to wait for that.
+      if (error instanceof WindowsUnreadable && isRefusal(error.cause))
+        for (const feed of [...error.windows.feeds])
+          this.#following.endForAll(feed as Feed<LiveSession>, error.cause)
+      throw error
+    }
+  }
+
   #sendProgress(to: string): void {
     const now = performance.now()
     if (now - this.#lastProgressAt < progressMs) return
     this.#lastProgressAt = now
     this.#io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && /^(22|42|54|55|P0)/.test(code)
 }
 
 interface Group {

@@ -1,4 +1,5 @@
 import type { KeyText } from '../../shared/change.ts'
+import { RowcastError, sqlStates, type ErrorCode } from '../../shared/errors.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
@@ -55,6 +56,20 @@ export class Following {
     if (!this.routes.relationIds.includes(relation.id)) this.#relations.delete(relation.id)
   }
 
+  /** Ends a subscription by the server's doing, and tells the client why. */
+  end(connection: Connection, id: SubscriptionId, error: unknown): void {
+    connection.wanted.delete(id)
+    this.unfollow(connection, id)
+    connection.send('ended', { subscription: id, ...reasonOf(error) })
+  }
+
+  /** Ends it for all who follow it here. */
+  endForAll(feed: Feed<LiveSession>, error: unknown): void {
+    for (const session of [...feed.followers])
+      for (const connection of [...session.connections])
+        if (connection.feeds.get(feed.definition.id) === feed) this.end(connection, feed.definition.id, error)
+  }
+
   unfollowAll(connection: Connection): void {
     for (const id of [...connection.feeds.keys()]) this.unfollow(connection, id)
     connection.session.connections.delete(connection)
@@ -65,4 +80,12 @@ export class Following {
     feed.definition = definition
     this.#relations.set(definition.relation.id, definition.relation)
   }
+}
+
+/** Of a failure that is not the client's, only the code crosses the wire. */
+function reasonOf(error: unknown): { code: ErrorCode; message: string } {
+  if (error instanceof RowcastError) return { code: error.code, message: error.message }
+  if ((error as { code?: unknown } | null)?.code === sqlStates.permission_denied)
+    return { code: 'permission_denied', message: (error as Error).message }
+  return { code: 'internal', message: 'the server could not read this subscription; its log says why' }
 }

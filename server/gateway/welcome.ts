@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { KeyText } from '../../shared/change.ts'
-import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { readLog } from '../log/read-log.ts'
@@ -206,17 +205,7 @@ export class Welcome {
 
   #end(connection: Connection, definition: Definition, error: unknown): void {
     this.#logger.warn({ err: error, subscription: definition.id }, 'a subscription could not be read')
-    connection.wanted.delete(definition.id)
-    this.#following.unfollow(connection, definition.id)
-    const code =
-      (error as { code?: string }).code === '42501'
-        ? 'permission_denied'
-        : error instanceof RowcastError
-          ? error.code
-          : 'internal'
-    const message =
-      code === 'internal' ? 'the server could not read this subscription' : (error as Error).message
-    connection.send('ended', { subscription: definition.id, code, message })
+    this.#following.end(connection, definition.id, error)
   }
 }
 

@@ -170,28 +170,26 @@ export class LogReader {
     const client = this.#client
     const position = this.#position
     if (!client || !position) throw new Error('the log reader has no connection')
-    await client.query('begin isolation level repeatable read read only')
-    try {
-      const { rows } = await client.query('select pg_current_snapshot()::text as snapshot')
-      const to: string = rows[0].snapshot
-      const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
-      // Awake from here on: a writer need not ring while the reader comes back by itself.
-      if (transactions.length > 0) await this.#releaseBell()
-      const pass: Pass = {
-        epoch: position.epoch,
-        from: position.snapshot,
-        to,
-        transactions,
-        client,
-        exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
-      }
-      await this.#options.deliver(pass)
-      this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
-      await this.#options.welcome(pass)
-      return transactions.length > 0
-    } finally {
-      await client.query('commit')
+    const results = await client.query(
+      'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
+    )
+    const to: string = (results as unknown as pg.QueryResult[])[1]?.rows[0].snapshot
+    const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
+    const pass: Pass = {
+      epoch: position.epoch,
+      from: position.snapshot,
+      to,
+      transactions,
+      client,
+      exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
     }
+    await this.#options.deliver(pass)
+    this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
+    await this.#options.welcome(pass)
+    await client.query('commit')
+    // Awake from here on: a writer need not ring while the reader comes back by itself.
+    if (transactions.length > 0) await this.#releaseBell()
+    return transactions.length > 0
   }
 
   // A reader that sleeps holds the bell exclusively. It gets it only while no captured transaction is

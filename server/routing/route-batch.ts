@@ -3,7 +3,18 @@ import type { LogTransaction } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
 import { RoutedBatch, type RoutedChange } from './routed-batch.ts'
 import type { Routes } from './routes.ts'
+import type { WindowIndex } from './window-index.ts'
 import { shiftWindows, type WindowShift } from './shift-windows.ts'
+
+/** PostgreSQL did not answer what the filtered, ordered and limited feeds of a relation show. */
+export class WindowsUnreadable extends Error {
+  readonly windows: WindowIndex
+
+  constructor(windows: WindowIndex, cause: unknown) {
+    super('could not read what filtered subscriptions show', { cause })
+    this.windows = windows
+  }
+}
 
 /**
  * Works out whom the transactions of a batch concern.
@@ -11,6 +22,7 @@ import { shiftWindows, type WindowShift } from './shift-windows.ts'
  * Alters nothing: what followers of filtered feeds hold afterwards is in `shifts`, to be put into
  * force together with the sending, so that a pass that fails half-way can be repeated.
  *
+ * @throws {WindowsUnreadable}
  * @param client reads the database as it stood at the end of the batch
  */
 export async function routeBatch(
@@ -41,7 +53,12 @@ export async function routeBatch(
   for (const [relationId, changes] of windowed) {
     const relation = relationOf(relationId)
     const windows = routes.windows(relationId)
-    if (relation && windows) shifts.push(...(await shiftWindows(client, relation, windows, changes, batch)))
+    if (!relation || !windows) continue
+    try {
+      shifts.push(...(await shiftWindows(client, relation, windows, changes, batch)))
+    } catch (cause) {
+      throw new WindowsUnreadable(windows, cause)
+    }
   }
   return { batch, shifts }
 }
