@@ -1,0 +1,18 @@
+import type { Channel } from '../tables.ts'
+import { Icon } from '../ui/icon.tsx'
+import './channel-start.css'
+
+/** Stands above the first message, and alone where nobody has written yet. */
+export function ChannelStart({ channel }: { channel: Channel }) {
+  return (
+    <div className="channel-start">
+      <span className="channel-start-icon">
+        <Icon name="hash" size={26} />
+      </span>
+      <h2>{channel.name}</h2>
+      <p>
+        This is where #{channel.name} begins.{channel.topic && ` ${channel.topic}.`} Write the next message.
+      </p>
+    </div>
+  )
+}

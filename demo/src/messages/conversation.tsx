@@ -1,0 +1,55 @@
+import { useRef, useState } from 'react'
+import type { Channel, Membership } from '../tables.ts'
+import { Composer } from './composer.tsx'
+import { MessageList, type MessageListHandle } from './message-list.tsx'
+import { useMessageWindow } from './use-message-window.ts'
+import './conversation.css'
+
+interface ConversationProps {
+  readonly channel: Channel
+  readonly membership: Membership | undefined
+}
+
+/** A channel's messages and the place to write one. */
+export function Conversation({ channel, membership }: ConversationProps) {
+  const window = useMessageWindow(channel.id)
+  const list = useRef<MessageListHandle>(null)
+  const [editingId, setEditingId] = useState<number | null>(null)
+
+  return (
+    <>
+      {window.status === 'loading' && <LoadingMessages />}
+      {window.status === 'error' && (
+        <div className="empty conversation-fill" role="alert">
+          <h2>The messages cannot be shown</h2>
+          <p>{window.message}</p>
+        </div>
+      )}
+      {window.status === 'ready' && (
+        <MessageList
+          ref={list}
+          channel={channel}
+          membership={membership}
+          window={window}
+          editingId={editingId}
+          onEdit={setEditingId}
+        />
+      )}
+      <Composer
+        channel={channel}
+        onSend={() => list.current?.toBottom()}
+        onEditLast={() => setEditingId(list.current?.lastOwnId() ?? null)}
+      />
+    </>
+  )
+}
+
+function LoadingMessages() {
+  return (
+    <div className="conversation-fill conversation-loading late" role="status" aria-label="Loading messages">
+      {[62, 38, 75, 50].map((width) => (
+        <div key={width} className="message-skeleton" style={{ '--width': `${width}%` } as React.CSSProperties} />
+      ))}
+    </div>
+  )
+}
