@@ -1,0 +1,19 @@
+-- SQL of type boolean: do two values of a column differ in what a reader sees? Equal in SQL may still look different
+-- (1.0 and 1.00, citext, -0), and some types have no equality at all (json, point).
+create or replace function event.difference_expression(type oid, is_bytewise boolean, a text, b text) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if event.is_identity_type(difference_expression.type, is_bytewise) then
+    return format('%s is distinct from %s', difference_expression.a, difference_expression.b);
+  end if;
+  -- *<> compares the stored bytes: it finds the unchanged ones fast, whatever the type.
+  return format(
+    '(row(%1$s) operator(pg_catalog.*<>) row(%2$s) and to_json(%3$s)::text collate "C" is distinct from to_json(%4$s)::text collate "C")',
+    difference_expression.a, difference_expression.b,
+    event.encode_expression(difference_expression.type, difference_expression.a),
+    event.encode_expression(difference_expression.type, difference_expression.b));
+end;
+$$;
+
+revoke execute on function event.difference_expression(oid, boolean, text, text) from public;

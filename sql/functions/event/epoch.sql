@@ -1,0 +1,18 @@
+-- Names this history of the database. It changes whenever commits that clients have seen may have been taken back:
+-- then transaction ids are given out again, and positions of before mean nothing. Writes a new id where
+-- event.incarnation has been emptied.
+create or replace function event.epoch() returns text
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_id uuid;
+begin
+  select i.id into v_id from event.incarnation as i;
+  while v_id is null loop
+    -- Of several at once, one writes and the others read what it wrote.
+    insert into event.incarnation default values on conflict do nothing;
+    select i.id into v_id from event.incarnation as i;
+  end loop;
+  return (select s.system_identifier from pg_control_system() as s) || '-' || v_id;
+end;
+$$;

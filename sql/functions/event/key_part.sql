@@ -1,0 +1,19 @@
+-- SQL of type text that gives one value of a key as JSON, exactly as JavaScript's JSON.stringify would write it.
+create or replace function event.key_part(type oid, value text) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_type oid := event.base_type(key_part.type);
+begin
+  return case
+    when v_type in ('int2'::regtype, 'int4'::regtype) then format('(%s)::text', key_part.value)
+    when v_type in ('int8'::regtype, 'numeric'::regtype, 'uuid'::regtype) then format($sql$'"' || (%s)::text || '"'$sql$, key_part.value)
+    when v_type in ('float4'::regtype, 'float8'::regtype) then format('event.float_text((%s)::text)', key_part.value)
+    -- JSON itself has several texts for one value: it travels as a string here.
+    when v_type in ('json'::regtype, 'jsonb'::regtype) then format('to_json((%s)::text)::text', key_part.value)
+    else format('to_json(%s)::text', event.encode_expression(v_type, key_part.value))
+  end;
+end;
+$$;
+
+revoke execute on function event.key_part(oid, text) from public;
