@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { existsSync, readFileSync } from 'node:fs'
+import { devCommand } from './dev.ts'
+import { explain } from './explain.ts'
+import { migrateCommand } from './migrate.ts'
+import { serveCommand } from './serve.ts'
+import { trackCommand, untrackCommand } from './track.ts'
+
+/** Nearest above this file: in the sources and in the built package it is not equally far. */
+function version(folder = new URL('.', import.meta.url)): string {
+  const file = new URL('package.json', folder)
+  if (!existsSync(file)) return version(new URL('..', folder))
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+const program = new Command('rowcast')
+  .description('PostgreSQL rows, live in React.')
+  .version(version(), '-V, --version')
+  .showHelpAfterError('(rowcast --help says more)')
+  .addHelpText(
+    'after',
+    `
+DATABASE_URL, also from a file .env in this folder, says where the database is.
+
+Exit codes: 0 done, 1 failed, 2 wrongly called.`,
+  )
+for (const command of [devCommand(), serveCommand(), migrateCommand(), trackCommand(), untrackCommand()])
+  program.addCommand(command)
+for (const command of [program, ...program.commands]) command.exitOverride()
+
+if (existsSync('.env')) process.loadEnvFile('.env')
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Commander has said its own, help and version included.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
+  const { text, exitCode } = explain(error)
+  console.error(`rowcast: ${text}`)
+  process.exit(exitCode)
+}

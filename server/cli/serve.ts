@@ -1,0 +1,105 @@
+import { Command } from 'commander'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import sirv from 'sirv'
+import { healthz } from '../healthz.ts'
+import { createRowcast } from '../main.ts'
+import { parsePort } from './dev.ts'
+import { loadConfig } from './load-config.ts'
+import { stopOnSignal } from './stop-on-signal.ts'
+import { UsageError } from './usage-error.ts'
+
+interface ServeOptions {
+  readonly database?: string
+  readonly port: string
+  readonly host?: string
+  readonly static?: string
+  readonly config?: string
+}
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .summary('run Rowcast in production')
+    .description(
+      'Serves the live rows of a database: sockets under /rowcast, GET /healthz for the load balancer, and the ' +
+        'files of the built page if --static names their folder. Its options, those of createRowcast(), are the ' +
+        'default export of rowcast.config.js, .mjs or .ts; `authenticate` must be among them. ' +
+        'SIGTERM and Ctrl-C end it in good order. Logs are JSON lines on standard output.',
+    )
+    .option('-d, --database <url>', 'where the database is (default: DATABASE_URL)')
+    .option('-p, --port <number>', 'where to listen', process.env['PORT'] ?? '3000')
+    .option('--host <address>', 'listen on this address only (default: on all)')
+    .option(
+      '-s, --static <folder>',
+      "the page's files, as built by `vite build`; unknown paths get index.html",
+    )
+    .option('-c, --config <file>', 'the config (default: rowcast.config.js, .mjs or .ts in this folder)')
+    .addHelpText(
+      'after',
+      `
+Example of a rowcast.config.js:
+  import { verify } from './auth.js'
+
+  export default {
+    authenticate: async ({ auth }) => ({ role: 'app_user', claims: await verify(auth.token) }),
+  }
+
+Examples:
+  DATABASE_URL=postgres://user:password@localhost:5432/app rowcast serve --static dist
+  rowcast serve --port 8080 --host 127.0.0.1 --config config/rowcast.js`,
+    )
+    .action(serve)
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const port = parsePort(options.port)
+  const { authenticate, ...config } = (await loadConfig(options.config)) ?? {}
+  if (!authenticate)
+    throw new UsageError(
+      'Without `authenticate` everybody could read everything, so `rowcast serve` does not start. ' +
+        'Write a rowcast.config.js whose default export has it; `rowcast serve --help` shows one.',
+    )
+  const database = options.database ?? config.database ?? process.env['DATABASE_URL']
+  if (!database)
+    throw new UsageError(
+      'No database: set DATABASE_URL or give --database, e.g. postgres://user:password@localhost:5432/app',
+    )
+  const httpServer = createServer()
+  const rowcast = await createRowcast({
+    ...config,
+    authenticate,
+    database,
+    httpServer: answer(httpServer, options.static, () => rowcast.health()),
+  })
+  stopOnSignal(async () => {
+    const closed = once(httpServer, 'close')
+    httpServer.close()
+    await rowcast.close()
+    httpServer.closeAllConnections()
+    await closed
+  })
+  httpServer.listen(port, options.host)
+  await once(httpServer, 'listening') // rejects when the port is taken
+  console.error(`rowcast: listening on ${addressOf(httpServer)}`)
+}
+
+/** What is neither a socket's nor the health check's is a file of the page, if one is served. */
+function answer(
+  httpServer: Server,
+  folder: string | undefined,
+  health: Parameters<typeof healthz>[0],
+): Server {
+  const files = folder === undefined ? undefined : sirv(folder, { single: true, etag: true })
+  const answerHealth = healthz(health)
+  return httpServer.on('request', (request, response) => {
+    const notFound = () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
+    answerHealth(request, response, () => (files ? files(request, response, notFound) : notFound()))
+  })
+}
+
+function addressOf(httpServer: Server): string {
+  const { address, family, port } = httpServer.address() as AddressInfo
+  const host = address === '::' || address === '0.0.0.0' ? 'localhost' : address
+  return `http://${family === 'IPv6' && host === address ? `[${host}]` : host}:${port}/`
+}

@@ -1,0 +1,27 @@
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** What is still open by then is left to the operating system. */
+const stopDeadlineMs = 10_000
+
+/**
+ * Keeps a server running until it is told to stop, then stops it in good order and exits with 0.
+ *
+ * A Ctrl-C reaches every process in the terminal, and those above may pass it on once more: a repeated
+ * signal means no more than the first.
+ */
+export function stopOnSignal(stop: () => Promise<void>): void {
+  let isStopping = false
+  const onSignal = () => {
+    if (isStopping) return
+    isStopping = true
+    setTimeout(() => process.exit(1), stopDeadlineMs).unref()
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error)
+        process.exit(1)
+      },
+    )
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+}
