@@ -1,0 +1,4 @@
+-- The role that calls: in a security definer function, current_user is its owner.
+create or replace function event.caller() returns name
+language sql stable security definer set search_path = ''
+as $$ select coalesce(nullif(current_setting('role'), 'none')::name, session_user) $$;

@@ -1,0 +1,9 @@
+-- May the caller use this session? Its owner may and the roles that the owner has granted it to; and always
+-- superusers and the owner of Rowcast's schemas. A session with a token is used by way of the server only.
+create or replace function event.may_use(session event.session) returns boolean
+language sql stable security definer set search_path = ''
+as $$
+  select event.is_member(event.caller(), array[event.keeper()])
+    or session.token_hash is null and event.is_member(event.caller(),
+      session.owner || array(select m.role from event.session_member as m where m.session_id = session.id))
+$$;

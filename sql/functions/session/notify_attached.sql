@@ -1,0 +1,40 @@
+-- Announces what this transaction has logged, from one sequence number to another, to the connections attached to
+-- the sessions that it concerns. Called by capture, in the writer's own transaction, which must not fail by it: what
+-- goes wrong here goes to the server's log, and the inbox has the change anyway. Each message has its sequence number
+-- and its field, so PostgreSQL never takes two for one. A bulk write is announced by one message that says to read
+-- the inbox.
+create or replace function event.notify_attached(first_seq bigint, last_seq bigint) returns void
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_limit constant integer := 1000;
+  v_sessions uuid[];
+begin
+  v_sessions := array(
+    select distinct u.session_id
+    from event.attachment as a
+    join event.subscription as u on u.session_id = a.session_id
+    where u.relation_id = any (array(
+      select distinct c.relation_id from event.change as c
+      where c.seq between first_seq and last_seq and c.xid = pg_current_xact_id()
+    ))
+  );
+  -- A full queue would make commits fail. It fills when somebody listens and never looks.
+  if v_sessions = '{}' or pg_notification_queue_usage() > 0.5 then
+    return;
+  end if;
+  if last_seq - first_seq >= v_limit then
+    perform pg_notify(s.id::text, format('{"seq":%s,"transaction":"%s","truncated":true}', last_seq, pg_current_xact_id()))
+    from unnest(v_sessions) as s (id);
+    return;
+  end if;
+  perform pg_notify(d.session_id::text, event.notification(d.seq, d.xid, d.op, d.kind, d.id, d.subscriptions, d.data))
+  from (
+    select x.* from event.deliveries(v_sessions, null, null, first_seq, last_seq) as x order by x.seq, x.place
+  ) as d;
+exception when others then
+  raise log 'rowcast: attached sessions were not notified of changes % to %: % (%)', first_seq, last_seq, sqlerrm, sqlstate;
+end;
+$$;
+
+revoke execute on function event.notify_attached(bigint, bigint) from public;

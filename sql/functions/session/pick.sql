@@ -1,0 +1,8 @@
+-- These columns of a row, in its order, each exactly as it is there.
+create or replace function event.pick("row" json, columns text[]) returns json
+language sql immutable parallel safe set search_path = ''
+as $$
+  select ('{' || coalesce(string_agg(to_json(f.key)::text || ':' || f.value::text, ',' order by f.place), '') || '}')::json
+  from json_each("row") with ordinality as f (key, value, place)
+  where f.key = any (columns)
+$$;
