@@ -9,7 +9,10 @@ const bodySchema = v.pipe(
   v.string('Please write something.'),
   v.trim(),
   v.minLength(1, 'Please write something.'),
-  v.check((body) => [...body].length <= limits.messageLength, `A message has at most ${limits.messageLength} characters.`),
+  v.check(
+    (body) => [...body].length <= limits.messageLength,
+    `A message has at most ${limits.messageLength} characters.`,
+  ),
   v.check((body) => !body.includes('\0'), 'This message has characters that cannot be stored.'),
 )
 const sendSchema = v.object({ channelId: id, body: bodySchema })
@@ -48,7 +51,10 @@ export async function editMessage({ pool, user, id, body: input }: SignedInCall)
 }
 
 export async function deleteMessage({ pool, user, id }: SignedInCall): Promise<null> {
-  const { rowCount } = await pool.query('delete from public.message where id = $1 and author_id = $2', [id, user.id])
+  const { rowCount } = await pool.query('delete from public.message where id = $1 and author_id = $2', [
+    id,
+    user.id,
+  ])
   if (!rowCount) throw await whyNot(pool, id)
   return null
 }

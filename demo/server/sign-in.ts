@@ -23,7 +23,8 @@ const signInSchema = v.object({
 export async function signIn({ pool, secret, body }: ApiCall): Promise<{ token: string; user: User }> {
   const { name } = parse(signInSchema, body)
   const found = (await findUser(pool, name)) ?? (await createUser(pool, name))
-  if (found.is_system) throw new ApiError(409, 'name_reserved', `The name “${name}” is taken. Please pick another.`)
+  if (found.is_system)
+    throw new ApiError(409, 'name_reserved', `The name “${name}” is taken. Please pick another.`)
   const user = { id: found.id, name: found.name }
   return { token: await signToken(secret, user), user }
 }
@@ -34,7 +35,8 @@ export async function me({ pool, user }: SignedInCall): Promise<User> {
     'select id, name from public.chat_user where id = $1 and name = $2',
     [user.id, user.name],
   )
-  if (!rows[0]) throw new ApiError(401, 'unauthenticated', 'This chat no longer knows you. Please sign in again.')
+  if (!rows[0])
+    throw new ApiError(401, 'unauthenticated', 'This chat no longer knows you. Please sign in again.')
   return rows[0]
 }
 

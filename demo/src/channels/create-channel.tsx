@@ -48,14 +48,20 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
             aria-invalid={error !== null}
             aria-describedby={errorId}
           />
-          <small>{name && name !== typed ? `It will be called #${name}` : 'Letters, digits and hyphens'}</small>
+          <small>
+            {name && name !== typed ? `It will be called #${name}` : 'Letters, digits and hyphens'}
+          </small>
         </label>
         <p className="field-error" id={errorId} role="alert">
           {error}
         </p>
         <label className="field">
           <span>Topic (optional)</span>
-          <input maxLength={limits.topicLength} value={topic} onChange={(event) => setTopic(event.target.value)} />
+          <input
+            maxLength={limits.topicLength}
+            value={topic}
+            onChange={(event) => setTopic(event.target.value)}
+          />
         </label>
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>

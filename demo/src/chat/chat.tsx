@@ -19,7 +19,8 @@ export function Chat() {
   const channels = useTable('channel', { orderBy: { name: 'asc' } })
 
   const name = route.page === 'channel' ? route.channel : undefined
-  const channel = channels.status === 'ready' ? channels.data.find((channel) => channel.name === name) : undefined
+  const channel =
+    channels.status === 'ready' ? channels.data.find((channel) => channel.name === name) : undefined
 
   useEffect(() => setDrawerOpen(false), [route, isWide])
 

@@ -85,7 +85,11 @@ export function Composer({ channel, onSend, onEditLast }: ComposerProps) {
         />
         <IconButton icon="send" label="Send" type="submit" disabled={!canSend} />
       </div>
-      <p id={noteId} className={error !== null || isOver ? 'composer-note bad' : 'composer-note'} role="status">
+      <p
+        id={noteId}
+        className={error !== null || isOver ? 'composer-note bad' : 'composer-note'}
+        role="status"
+      >
         {error ?? note ?? (waiting > 0 ? <span className="late">Sending…</span> : null)}
       </p>
     </form>

@@ -48,7 +48,11 @@ function LoadingMessages() {
   return (
     <div className="conversation-fill conversation-loading late" role="status" aria-label="Loading messages">
       {[62, 38, 75, 50].map((width) => (
-        <div key={width} className="message-skeleton" style={{ '--width': `${width}%` } as React.CSSProperties} />
+        <div
+          key={width}
+          className="message-skeleton"
+          style={{ '--width': `${width}%` } as React.CSSProperties}
+        />
       ))}
     </div>
   )

@@ -75,7 +75,11 @@ export function MessageEditor({ message, onClose }: MessageEditorProps) {
         >
           Save
         </button>
-        <span id={errorId} role="alert" className={error !== null || isOver ? 'editor-note bad' : 'editor-note'}>
+        <span
+          id={errorId}
+          role="alert"
+          className={error !== null || isOver ? 'editor-note bad' : 'editor-note'}
+        >
           {error ?? note}
         </span>
       </div>

@@ -56,7 +56,12 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
       {isOwn && !isEditing && (
         <div className="message-actions" role="group" aria-label="Your message">
           <IconButton icon="pencil" iconSize={17} label="Edit message" onClick={() => onEdit(message.id)} />
-          <IconButton icon="trash" iconSize={17} label="Delete message" onClick={() => onDelete(message.id)} />
+          <IconButton
+            icon="trash"
+            iconSize={17}
+            label="Delete message"
+            onClick={() => onDelete(message.id)}
+          />
         </div>
       )}
     </li>

@@ -20,7 +20,9 @@ export function NewMessagesPill({ messages, myId, isAtBottom, onClick }: NewMess
   return (
     <button type="button" className={count > 0 ? 'pill news' : 'pill'} onClick={onClick}>
       <Icon name="arrowDown" size={16} />
-      <span role="status">{count === 0 ? 'Latest messages' : count === 1 ? '1 new message' : `${count} new messages`}</span>
+      <span role="status">
+        {count === 0 ? 'Latest messages' : count === 1 ? '1 new message' : `${count} new messages`}
+      </span>
     </button>
   )
 }

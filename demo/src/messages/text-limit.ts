@@ -7,6 +7,9 @@ export function textLimit(text: string): { readonly isOver: boolean; readonly no
   const left = limits.messageLength - [...text.trim()].length
   const count = Math.abs(left).toLocaleString()
   return left < 0
-    ? { isOver: true, note: `${count} ${left === -1 ? 'character' : 'characters'} too long. Please shorten it.` }
+    ? {
+        isOver: true,
+        note: `${count} ${left === -1 ? 'character' : 'characters'} too long. Please shorten it.`,
+      }
     : { isOver: false, note: `${count} characters left` }
 }

@@ -32,7 +32,12 @@ test('the first message of a day starts the day and a group', () => {
 test('the unread mark stands once, before the first message of somebody else after what was read', () => {
   const messages = [1, 9, 1, 1].map((author) => message(author, '2024-05-01T12:00:00'))
   const read = messages[0]?.id ?? 0
-  expect(layTimeline(messages, read, 9).map((entry) => entry.startsUnread)).toEqual([false, false, true, false])
+  expect(layTimeline(messages, read, 9).map((entry) => entry.startsUnread)).toEqual([
+    false,
+    false,
+    true,
+    false,
+  ])
 })
 
 test('without a mark nothing counts as unread', () => {

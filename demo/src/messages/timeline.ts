@@ -19,7 +19,11 @@ const groupPauseMs = 5 * 60_000
  * @param messages oldest first
  * @param unreadAfter the id up to which the person had read; null if nothing is to be marked
  */
-export function layTimeline(messages: readonly Message[], unreadAfter: number | null, myId: number): TimelineEntry[] {
+export function layTimeline(
+  messages: readonly Message[],
+  unreadAfter: number | null,
+  myId: number,
+): TimelineEntry[] {
   let previous: Message | undefined
   let isMarked = unreadAfter === null
   return messages.map((message) => {

@@ -17,5 +17,8 @@ export function Avatar({ id, name, size = 36 }: { id: number; name: string; size
 function initialsOf(name: string): string {
   const words = name.split(' ').filter(Boolean)
   const letters = words.length > 1 ? [words[0], words.at(-1)] : [words[0]]
-  return letters.map((word) => Array.from(word ?? '')[0] ?? '').join('').toUpperCase()
+  return letters
+    .map((word) => Array.from(word ?? '')[0] ?? '')
+    .join('')
+    .toUpperCase()
 }

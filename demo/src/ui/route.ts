@@ -1,6 +1,9 @@
 import { useSyncExternalStore } from 'react'
 
-export type Route = { readonly page: 'channel'; readonly channel: string } | { readonly page: 'diff' } | { readonly page: 'home' }
+export type Route =
+  | { readonly page: 'channel'; readonly channel: string }
+  | { readonly page: 'diff' }
+  | { readonly page: 'home' }
 
 /** The page's place is in the URL's hash, so that links, reloads and the back button work on any server. */
 export function useRoute(): Route {

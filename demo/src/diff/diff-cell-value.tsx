@@ -1,0 +1,30 @@
+import type { DiffCell } from './table-diff.ts'
+
+/** A cell's value; of a changed one, what it was and what it is. */
+export function DiffCellValue({ cell, isDeleted }: { cell: DiffCell; isDeleted: boolean }) {
+  if (isDeleted)
+    return (
+      <del>
+        <Value value={cell.value} />
+      </del>
+    )
+  if (!cell.isChanged) return <Value value={cell.value} />
+  return (
+    <>
+      <del>
+        <Value value={cell.old} />
+      </del>{' '}
+      <span aria-hidden="true">→</span>
+      <span className="visually-hidden">is now</span>{' '}
+      <ins>
+        <Value value={cell.value} />
+      </ins>
+    </>
+  )
+}
+
+function Value({ value }: { value: unknown }) {
+  if (value === null || value === undefined) return <i className="diff-null">null</i>
+  if (typeof value === 'string') return value === '' ? <i className="diff-null">empty</i> : value
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
