@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { runRowcast, startRowcast } from '../../test/rowcast-process.ts'
+import { temporaryFolder } from '../../test/temporary-folder.ts'
+
+test.for([
+  ['dev', 'vite.config'],
+  ['serve', 'rowcast.config.js'],
+  ['migrate', 'up to date'],
+  ['track', 'primary key'],
+  ['untrack', 'Takes capture off'],
+])('%s --help says what it does, with an example, and exits with 0', async ([command = '', words]) => {
+  const { code, output } = await runRowcast([command, '--help'])
+  expect(output).toContain(words)
+  expect(output).toMatch(/Examples?:\n {2}.*rowcast /)
+  expect(code).toBe(0)
+})
+
+test.for([[['track']], [['nope']], [['serve', '--port', 'x']], [['migrate', '--nope']]])(
+  'a wrong command line exits with 2: %s',
+  async ([args = []]) => {
+    const { code } = await runRowcast(args)
+    expect(code).toBe(2)
+  },
+)
+
+test('migrate brings a database up to date, and may be repeated', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query('drop schema event cascade; drop schema meta cascade')
+  for (const _ of ['first', 'again']) {
+    const { code, output } = await runRowcast(['migrate', '--database', database.url])
+    expect(output).toBe('The database is up to date.\n')
+    expect(code).toBe(0)
+  }
+  await client.query('select count(*) from event.change')
+})
+
+test('track and untrack change what is captured, by the names that SQL has for it', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query(
+    'create table "Mixed Case" (id int primary key); create table player (id int primary key)',
+  )
+  const changes = async () => {
+    await client.query('delete from "Mixed Case"; insert into "Mixed Case" values (1)')
+    const { rows } = await client.query<{ n: number }>('select count(*)::int as n from event.change')
+    return rows[0]?.n
+  }
+  const env = { DATABASE_URL: database.url }
+
+  const tracked = await runRowcast(['track', '"Mixed Case"', 'public.player'], { env })
+  expect(tracked).toEqual({
+    code: 0,
+    output: '"Mixed Case" is now tracked.\npublic.player is now tracked.\n',
+  })
+  expect(await changes()).toBe(1)
+
+  const untracked = await runRowcast(['untrack', '"Mixed Case"'], { env })
+  expect(untracked).toEqual({ code: 0, output: '"Mixed Case" is no longer tracked.\n' })
+  expect(await changes()).toBe(1)
+})
+
+test('tracking tracks all or none, and says why without a stack', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query('create table player (id int primary key); create table loose (id int)')
+
+  const missing = await runRowcast(['track', 'player', 'nope', '--database', database.url])
+  expect(missing.code).toBe(1)
+  expect(missing.output).toContain('relation "nope" does not exist')
+  expect(missing.output).not.toMatch(/\n {4}at /)
+
+  const keyless = await runRowcast(['track', 'loose', '--database', database.url])
+  expect(keyless.code).toBe(1)
+  expect(keyless.output).toContain('primary key')
+
+  await client.query('insert into player values (1)')
+  const { rows } = await client.query('select from event.change')
+  expect(rows).toEqual([])
+})
+
+test('a database that is not there is told with what to check', async () => {
+  const { code, output } = await runRowcast(['migrate', '--database', 'postgres://127.0.0.1:1/app'])
+  expect(code).toBe(1)
+  expect(output).toContain('Is PostgreSQL running there?')
+  expect(output).not.toMatch(/\n {4}at /)
+})
+
+test('the address of the database may stand in .env', async () => {
+  await using database = await createTestDatabase()
+  await using project = await temporaryFolder({ '.env': `DATABASE_URL=${database.url}\n` })
+  const { output, code } = await runRowcast(['migrate'], {
+    cwd: project.path,
+    env: { DATABASE_URL: undefined },
+  })
+  expect(output).toBe('The database is up to date.\n')
+  expect(code).toBe(0)
+})
+
+test('serve does not start without authenticate, nor without a database', async () => {
+  await using project = await temporaryFolder()
+  const open = await runRowcast(['serve'], { cwd: project.path })
+  expect(open.code).toBe(2)
+  expect(open.output).toContain('Without `authenticate` everybody could read everything')
+
+  await using closed = await temporaryFolder({ 'rowcast.config.mjs': config })
+  const lost = await runRowcast(['serve'], { cwd: closed.path, env: { DATABASE_URL: undefined } })
+  expect(lost.code).toBe(2)
+  expect(lost.output).toContain('No database')
+})
+
+test.for(['rowcast.config.mjs', 'rowcast.config.ts'])(
+  'serve answers health checks, files and sockets, and ends in good order: %s',
+  async (name) => {
+    await using database = await createTestDatabase()
+    await using project = await temporaryFolder({
+      [name]: config,
+      'package.json': '{"type":"module"}',
+      'dist/index.html': 'the page',
+    })
+    await using rowcast = startRowcast(
+      ['serve', '--port', '0', '--static', 'dist', '--database', database.url],
+      { cwd: project.path },
+    )
+    const [, url = ''] = await rowcast.until(/listening on (\S+)/)
+
+    expect(await fetch(`${url}healthz`).then((answer) => answer.json())).toMatchObject({ status: 'ok' })
+    expect(await fetch(`${url}some/page`).then((answer) => answer.text())).toBe('the page')
+    const handshake = await fetch(`${url}rowcast/?EIO=4&transport=polling`)
+    expect(await handshake.text()).toContain('"sid"')
+
+    rowcast.child.kill('SIGTERM')
+    expect(await rowcast.exitCode()).toBe(0)
+  },
+)
+
+test('serve says so when its port is taken', async () => {
+  await using database = await createTestDatabase()
+  await using project = await temporaryFolder({ 'rowcast.config.mjs': config })
+  const options = { cwd: project.path, env: { DATABASE_URL: database.url } }
+  await using first = startRowcast(['serve', '--port', '0'], options)
+  const [, port = ''] = await first.until(/listening on .*:(\d+)/)
+
+  const second = await runRowcast(['serve', '--port', port], options)
+  expect(second.code).toBe(1)
+  expect(second.output).toContain('EADDRINUSE')
+  expect(second.output).not.toMatch(/\n {4}at /)
+})
+
+const config = `export default { authenticate: () => ({ role: 'postgres', claims: {} }) }`
