@@ -14,14 +14,17 @@ exception
 end;
 $$;
 
--- Only a member may `set role`; a superuser needs no membership.
+-- The server reads with `set role`, so its own role must be a member. Tried out rather than looked up: how
+-- membership allows it differs between PostgreSQL's versions.
 do $$
+declare
+  v_role text := current_setting('role');
 begin
-  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-    execute format('grant chat_reader to %I', current_user);
-  end if;
+  perform set_config('role', 'chat_reader', true);
+  perform set_config('role', v_role, true);
 exception
-  when unique_violation then null;
+  when insufficient_privilege then
+    execute format('grant chat_reader to %I', current_user);
 end;
 $$;
 

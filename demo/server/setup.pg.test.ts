@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { setupChat } from './setup.ts'
+
+test('servers that start at once set the chat up once, and each later start leaves it as it is', async () => {
+  await using database = await createTestDatabase()
+  const clients = await Promise.all([1, 2, 3, 4].map(() => database.connect()))
+  await Promise.all(clients.map(setupChat))
+
+  const client = await database.connect()
+  await client.query(`update message set body = 'changed'`)
+  await setupChat(client)
+  const { rows } = await client.query('select distinct body from message')
+  expect(rows).toEqual([{ body: 'changed' }])
+  const tracked = await client.query<{ name: string }>(
+    'select relation_name as name from event.tracked_relation order by 1',
+  )
+  expect(tracked.rows.map(({ name }) => name)).toEqual(['channel', 'chat_user', 'membership', 'message'])
+})
+
+test('chats in different databases of one cluster may be set up at once', async () => {
+  await using first = await createTestDatabase()
+  await using second = await createTestDatabase()
+  const clients = [await first.connect(), await second.connect()]
+  await expect(Promise.all(clients.map(setupChat))).resolves.toBeDefined()
+})
+
+test('the reader sees the chat’s tables and changes nothing', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await setupChat(client)
+  await client.query('set role chat_reader')
+  await expect(client.query('select * from message, channel, chat_user, membership')).resolves.toBeDefined()
+  await expect(client.query('delete from message')).rejects.toThrow('permission denied')
+  await expect(client.query('select * from event.change')).rejects.toThrow('permission denied')
+})
+
+test('a server that is no superuser sets the chat up and reads as the reader', async () => {
+  await using database = await createTestDatabase()
+  await using other = await createTestDatabase()
+  await setupChat(await other.connect()) // the role may be there already, made by another
+  const owner = await database.createRole('login')
+  const client = await database.connect()
+  await client.query(`grant chat_reader to ${owner}`)
+  await client.query(`grant create, usage on schema public to ${owner}`)
+  await client.query(`set role ${owner}`)
+  await setupChat(client)
+  expect((await client.query('select current_user as role')).rows).toEqual([{ role: owner }])
+  await client.query('set role chat_reader')
+  await expect(client.query('select * from message')).resolves.toBeDefined()
+})
