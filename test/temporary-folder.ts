@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -12,6 +12,7 @@ export async function temporaryFolder(
   files: Readonly<Record<string, string>> = {},
 ): Promise<TemporaryFolder> {
   const path = await mkdtemp(join(tmpdir(), 'rowcast-test-'))
+  await chmod(path, 0o755) // for an embedded database, which root's own folder keeps out
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(path, name)), { recursive: true })
     await writeFile(join(path, name), text)

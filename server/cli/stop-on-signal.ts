@@ -14,6 +14,7 @@ export function stopOnSignal(stop: () => Promise<void>): void {
   const onSignal = () => {
     if (isStopping) return
     isStopping = true
+    process.exitCode = 0 // Vite ends the process itself when it has closed, and else with 143
     setTimeout(() => process.exit(1), stopDeadlineMs).unref()
     stop().then(
       () => process.exit(0),

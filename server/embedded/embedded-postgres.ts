@@ -64,7 +64,7 @@ async function start(
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(options.port)
     const child = await spawnServer(folder, user, binaries, port, options)
-    const release = guard(child.pid ?? 0, user, removed)
+    const release = guard(child.pid ?? 0, removed)
     if (await becomesReady(child, folder)) {
       await writeFile(ownerFile(folder), `${process.pid} ${child.pid}\n`)
       return { url: urlOf(folder, port), isOwn: true, stop: once(() => stop(child, release, removed)) }

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import type { SystemUser } from './system-user.ts'
 
 /**
  * Sees to it that a server does not outlive this process, however this process ends: a small shell
@@ -9,7 +8,7 @@ import type { SystemUser } from './system-user.ts'
  * @param remove a folder to delete once the server has stopped
  * @returns lets the server go on without a guard
  */
-export function guard(pid: number, user: SystemUser, remove?: string): () => void {
+export function guard(pid: number, remove?: string): () => void {
   if (process.platform === 'win32') return () => undefined // the next start finds the server and stops it
   const script = `
     cat > /dev/null
@@ -19,7 +18,6 @@ export function guard(pid: number, user: SystemUser, remove?: string): () => voi
       rm -rf "$2"
     fi`
   const shell = spawn('/bin/sh', ['-c', script, 'rowcast-guard', String(pid), remove ?? ''], {
-    ...user,
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
