@@ -18,7 +18,7 @@ begin
   -- JavaScript also takes the decimal just between two doubles if it is shorter, 1e23; PostgreSQL never does.
   v_zeros := length(v_shortest::text) - length(rtrim(v_shortest::text, '0'));
   v_rounder := round(v_shortest, case when scale(v_shortest) > 0 then scale(v_shortest) else -v_zeros end - 1);
-  if v_rounder::float8 = v_double then
+  if (case when abs(v_rounder) <= 1.7976931348623157e308 then v_rounder::float8 = v_double end) then
     v_shortest := v_rounder;
   end if;
   if value not in (v_shortest, v_double::text::numeric) then
