@@ -56,7 +56,7 @@ const value: v.GenericSchema<Value> = v.lazy(() =>
   ]),
 ) as v.GenericSchema<Value>
 
-const key = v.pipe(v.array(value), v.minLength(1), v.maxLength(32))
+const key = v.pipe(v.array(value), v.minLength(1), v.maxLength(32), v.readonly())
 
 function predicateOfDepth(depth: number): v.GenericSchema<Predicate> {
   const condition = v.strictObject({ column: name, op: v.picklist(operators), value })
@@ -82,6 +82,7 @@ export const subscriptionSchema = v.variant('kind', [
         v.array(v.strictObject({ column: name, direction: v.picklist(['asc', 'desc']) })),
         v.minLength(1),
         v.maxLength(16),
+        v.readonly(),
       ),
     ),
     limit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),

@@ -1,0 +1,162 @@
+import { createStore, type StoreApi } from 'zustand/vanilla'
+import type { KeyText, RelationName as AnyRelationName, Row } from '../../shared/change.ts'
+import { RowcastError } from '../../shared/errors.ts'
+import { defaultPath, type Position } from '../../shared/protocol.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import { Acknowledger } from './acknowledger.ts'
+import { Connection, type Auth, type ConnectionState } from './connection.ts'
+import {
+  columnSubscription,
+  fieldSubscription,
+  rowSubscription,
+  tableSubscription,
+  textOf,
+} from './definition.ts'
+import { follow, type Followed } from './followed.ts'
+import { Replica } from './replica.ts'
+import { defaultSession, pageSession, type SessionStore } from './session-store.ts'
+import { Subscriptions, type RecordListener } from './subscriptions.ts'
+import { Sync } from './sync.ts'
+import type { ColumnEntry, ColumnOf, Key, RelationName, RowOf, TableOptions, ValueOf } from './tables.ts'
+
+export interface ClientOptions {
+  /** The server's origin, e.g. `https://api.example.org`. Default: the page's own. */
+  readonly url?: string
+  /** Where the server listens. Default: `/rowcast`. */
+  readonly path?: string
+  /** What the server's `authenticate` gets, or a function that is asked for it before each connection. */
+  readonly auth?: Auth
+  /** How long a subscription is kept after the last component that used it has gone. Default: 5 s. */
+  readonly graceMs?: number
+  /**
+   * Where the session is kept. Default: with the tab, so that a reload resumes it; `page` forgets it
+   * with the page; or a store of your own.
+   */
+  readonly session?: 'tab' | 'page' | SessionStore
+  /** In order of preference. Polling needs sticky sessions when there are several servers. */
+  readonly transports?: readonly ('websocket' | 'polling')[]
+  /** The first wait before connecting again; it doubles up to `maxRetryDelayMs`, with jitter. Default: 0.5 s and 5 s. */
+  readonly retryDelayMs?: number
+  readonly maxRetryDelayMs?: number
+  /** How often the server is told what has arrived. Default: 5 s. */
+  readonly acknowledgeMs?: number
+  /** Gets what went wrong and was mended, or is being tried again. Default: `console.warn`. */
+  readonly onError?: (error: RowcastError) => void
+}
+
+/** What the client knows, at one position. A commit sets it once. */
+export interface StoreState {
+  /** The place in the history that everything here stands at; undefined before the first answer. */
+  readonly position: Position | undefined
+  readonly connection: ConnectionState
+  /**
+   * The rows that somebody follows, by `schema.name` and by key (`[3]`). A map that is another object
+   * holds something else; they are not copies, so an older one shows what is there now.
+   */
+  readonly relations: ReadonlyMap<AnyRelationName, ReadonlyMap<KeyText, Row>>
+}
+
+/**
+ * Follows what a server shows it. It connects with the first subscription; all that is followed stands
+ * at one position, and a transaction becomes visible whole.
+ */
+export interface Client {
+  /** Everything that is held, for zustand's selectors. */
+  readonly store: Pick<StoreApi<StoreState>, 'getState' | 'getInitialState' | 'subscribe'>
+  /** The rows of a table, or those that a filter, an order and a limit make of it. */
+  table<R extends RelationName>(relation: R, options?: TableOptions<R>): Followed<readonly RowOf<R>[]>
+  /** One row, or null while there is no such row. */
+  row<R extends RelationName>(relation: R, key: Key): Followed<RowOf<R> | null>
+  /** One column of one row; undefined while there is no such row. */
+  field<R extends RelationName, C extends ColumnOf<R>>(
+    relation: R,
+    key: Key,
+    column: C,
+  ): Followed<ValueOf<R, C> | undefined>
+  /** One column of every row. */
+  column<R extends RelationName, C extends ColumnOf<R>>(
+    relation: R,
+    column: C,
+  ): Followed<readonly ColumnEntry<ValueOf<R, C>>[]>
+  /** Whatever a subscription says; the methods above write it with types. */
+  follow<T = unknown>(subscription: Subscription): Followed<T>
+  /** Follows a table, and hands on each change as it comes, after the store shows it. Ends with the returned function. */
+  record(subscription: Subscription, recorder: RecordListener): () => void
+  /** Connects now, and not only with the first subscription. */
+  connect(): void
+  /** Disconnects. What is held stays, and `connect` goes on from there. */
+  close(): void
+}
+
+/**
+ * Makes a client. One is enough for a page.
+ *
+ * @example
+ * const client = createClient({ auth: () => ({ token: localStorage.getItem('token') }) })
+ * const stop = client.table('person', { where: { team: 'red' } }).subscribe(() => …)
+ */
+export function createClient(options: ClientOptions = {}): Client {
+  const report = options.onError ?? ((error: RowcastError) => console.warn(error))
+  const replica = new Replica()
+  const store = createStore<StoreState>(() => ({
+    position: undefined,
+    connection: { status: 'connecting' },
+    relations: new Map(),
+  }))
+
+  const sync: Sync = new Sync({
+    replica,
+    interests: () => subscriptions,
+    report,
+    onLive: () => connection.live(),
+    publish: ({ relations }, position) => {
+      const known = store.getState()
+      if (known.relations === relations && known.position === position) return
+      store.setState({ relations, position })
+      acknowledger.moved()
+    },
+  })
+  const subscriptions = new Subscriptions(options.graceMs ?? 5_000, sync)
+  const acknowledger = new Acknowledger(options.acknowledgeMs ?? 5_000, () => sync.acknowledge())
+  const connection = new Connection({
+    url: options.url,
+    path: options.path ?? defaultPath,
+    auth: options.auth,
+    transports: options.transports ?? ['websocket', 'polling'],
+    retryDelayMs: options.retryDelayMs ?? 500,
+    maxRetryDelayMs: options.maxRetryDelayMs ?? 5_000,
+    session: sessionStore(options),
+    sync,
+    onState: (state) => store.setState({ connection: state }),
+    report,
+  })
+  const connect = (): void => {
+    connection.connect()
+    acknowledger.start()
+  }
+  const followed = <T>(subscription: Subscription): Followed<T> =>
+    follow<T>({ subscription, text: textOf(subscription), subscriptions, connect })
+
+  return {
+    store,
+    table: (relation, tableOptions) => followed(tableSubscription(relation, tableOptions)),
+    row: (relation, key) => followed(rowSubscription(relation, key)),
+    field: (relation, key, column) => followed(fieldSubscription(relation, key, column)),
+    column: (relation, column) => followed(columnSubscription(relation, column)),
+    follow: followed,
+    record(subscription, recorder) {
+      connect()
+      return subscriptions.record(textOf(subscription), subscription, recorder)
+    },
+    connect,
+    close() {
+      acknowledger.stop()
+      connection.close()
+    },
+  }
+}
+
+function sessionStore({ session = 'tab', url, path = defaultPath }: ClientOptions): SessionStore {
+  if (session === 'page') return pageSession()
+  return session === 'tab' ? defaultSession(`rowcast:${url ?? ''}${path}`) : session
+}

@@ -1,0 +1,209 @@
+import { io, type Socket } from 'socket.io-client'
+import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
+import type { Attached, ClientToServerEvents, Reply, ServerToClientEvents } from '../../shared/protocol.ts'
+import { messageNames, parseAttached, parseMessage, parseSubscribed } from './messages.ts'
+import type { SessionStore } from './session-store.ts'
+import type { SessionKey, Sync, Wire } from './sync.ts'
+
+/** Credentials for the server's `authenticate`; as a function it is asked for each connection anew. */
+export type Auth =
+  | Readonly<Record<string, unknown>>
+  | (() => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>)
+
+/**
+ * Whether what is shown is live. `connecting` until everything has first arrived; `reconnecting` when
+ * the connection was lost, while the last known data stays. `error` says what stands in the way.
+ */
+export type ConnectionState =
+  | { readonly status: 'connecting'; readonly error?: RowcastError }
+  | { readonly status: 'live'; readonly error?: undefined }
+  | { readonly status: 'reconnecting'; readonly error?: RowcastError }
+  | { readonly status: 'closed'; readonly error?: RowcastError }
+
+export interface ConnectionParts {
+  /** Where the server is; a page's own origin if left out. */
+  readonly url: string | undefined
+  readonly path: string
+  readonly auth: Auth | undefined
+  readonly transports: readonly ('websocket' | 'polling')[]
+  readonly retryDelayMs: number
+  readonly maxRetryDelayMs: number
+  readonly session: SessionStore
+  readonly sync: Sync
+  readonly onState: (state: ConnectionState) => void
+  readonly report: (error: RowcastError) => void
+}
+
+/** An answer that has not come by then will not come: the connection is made anew. */
+const answerTimeoutMs = 30_000
+
+type AppSocket = Socket<ServerToClientEvents, ClientToServerEvents>
+
+/**
+ * The way to the server: connects, attaches, and does both again whenever the connection is lost, more
+ * slowly the longer it takes, and never all clients at once.
+ */
+export class Connection {
+  readonly #parts: ConnectionParts
+  #socket: AppSocket | undefined
+  #session: SessionKey | undefined
+  #retryTimer: ReturnType<typeof setTimeout> | undefined
+  #failures = 0
+  #wasLive = false
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+  }
+
+  /** Begins to connect, unless it has. */
+  connect(): void {
+    if (this.#socket) return
+    const socket = this.#createSocket()
+    this.#socket = socket
+    this.#parts.onState({ status: 'connecting' })
+    void this.#parts.session.load().then((session) => {
+      if (this.#socket !== socket) return
+      this.#session = session
+      socket.connect()
+    })
+  }
+
+  /** Lets go of the server. What was known stays. */
+  close(error?: RowcastError): void {
+    clearTimeout(this.#retryTimer)
+    const socket = this.#socket
+    this.#socket = undefined
+    this.#wasLive = false
+    socket?.disconnect()
+    this.#parts.sync.detach()
+    this.#parts.onState({ status: 'closed', ...(error && { error }) })
+  }
+
+  /** Everything is up to date. */
+  live(): void {
+    this.#failures = 0
+    this.#wasLive = true
+    this.#parts.onState({ status: 'live' })
+  }
+
+  #createSocket(): AppSocket {
+    const { url, path, transports, retryDelayMs, maxRetryDelayMs } = this.#parts
+    const options = {
+      path,
+      transports: [...transports],
+      tryAllTransports: true,
+      autoConnect: false,
+      forceNew: true,
+      reconnectionDelay: retryDelayMs,
+      reconnectionDelayMax: maxRetryDelayMs,
+      randomizationFactor: 0.5,
+      auth: (send: (auth: object) => void) => this.#authenticate(socket, send),
+    }
+    const socket: AppSocket = url === undefined ? io(options) : io(url, options)
+    socket.on('connect', () => this.#attach(socket))
+    socket.on('disconnect', (reason) => this.#lost(socket, reason))
+    socket.on('connect_error', (error) => this.#failed(socket, error))
+    for (const name of messageNames) socket.on(name, (input: unknown) => this.#receive(socket, name, input))
+    return socket
+  }
+
+  async #authenticate(socket: AppSocket, send: (auth: object) => void): Promise<void> {
+    const { auth } = this.#parts
+    try {
+      send((typeof auth === 'function' ? await auth() : auth) ?? {})
+    } catch (error) {
+      if (this.#socket !== socket) return
+      this.#retry(socket, new RowcastError('unauthenticated', 'the auth function failed', { cause: error }))
+    }
+  }
+
+  #attach(socket: AppSocket): void {
+    if (this.#socket !== socket) return
+    const { sync, session } = this.#parts
+    const wire = wireOver(socket)
+    const answered = (reply: Reply<Attached>): void => {
+      if (reply.ok) {
+        if (reply.value.session.id !== this.#session?.id) session.save(reply.value.session)
+        this.#session = reply.value.session
+      } else if (reply.code === 'session_not_found' && this.#session) {
+        this.#session = undefined
+        session.clear()
+        sync.attach(wire, undefined, answered)
+      } else this.#refused(socket, new RowcastError(reply.code, reply.message))
+    }
+    sync.attach(wire, this.#session, answered)
+  }
+
+  #refused(socket: AppSocket, error: RowcastError): void {
+    this.#parts.report(error)
+    // asking again would get the same answer
+    if (error.code === 'unsupported_protocol') this.close(error)
+    else this.#retry(socket, error)
+  }
+
+  #receive(socket: AppSocket, name: (typeof messageNames)[number], input: unknown): void {
+    if (this.#socket !== socket) return
+    const { sync, report } = this.#parts
+    let message
+    try {
+      message = parseMessage(name, input)
+    } catch (error) {
+      report(error as RowcastError) // parseMessage throws no other
+      if (name !== 'progress') sync.doubt()
+      return
+    }
+    sync.receive(message)
+  }
+
+  #lost(socket: AppSocket, reason: string): void {
+    if (this.#socket !== socket || reason === 'io client disconnect') return
+    this.#parts.sync.detach()
+    const error = new RowcastError('disconnected', `the connection was lost: ${reason}`)
+    // Socket.IO comes back by itself, unless the server has ended it
+    if (socket.active) this.#waiting(error)
+    else this.#retry(socket, error)
+  }
+
+  #failed(socket: AppSocket, cause: Error): void {
+    if (this.#socket !== socket) return
+    const { code, message } = (cause as { data?: { code?: ErrorCode; message?: string } }).data ?? {}
+    const error = new RowcastError(code ?? 'disconnected', message ?? cause.message, { cause })
+    if (socket.active) this.#waiting(error)
+    else this.#retry(socket, error)
+  }
+
+  /** Connects anew after a while, since Socket.IO will not. */
+  #retry(socket: AppSocket, error: RowcastError): void {
+    const { retryDelayMs, maxRetryDelayMs, sync } = this.#parts
+    clearTimeout(this.#retryTimer)
+    sync.detach()
+    const longest = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** this.#failures++)
+    this.#retryTimer = setTimeout(
+      () => {
+        if (this.#socket === socket) socket.connect()
+      },
+      longest * (0.5 + Math.random() / 2),
+    )
+    if (socket.connected || socket.active) socket.disconnect()
+    this.#waiting(error)
+  }
+
+  #waiting(error: RowcastError): void {
+    this.#parts.onState({ status: this.#wasLive ? 'reconnecting' : 'connecting', error })
+  }
+}
+
+/** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
+function wireOver(socket: AppSocket): Wire {
+  return {
+    attach: (request, reply) =>
+      socket.timeout(answerTimeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {
+        if (error) reply({ ok: false, code: 'disconnected', message: 'the server does not answer' })
+        else reply(parseAttached(result))
+      }),
+    subscribe: (request, reply) =>
+      socket.emit('subscribe', request, (result: unknown) => reply(parseSubscribed(result))),
+    unsubscribe: (request) => socket.emit('unsubscribe', request, () => undefined),
+    acknowledge: (request) => socket.emit('ack', request, () => undefined),
+  }
+}

@@ -1,0 +1,56 @@
+import type { Value } from '../../shared/change.ts'
+import { RowcastError } from '../../shared/errors.ts'
+import { toOrders, toPredicate } from '../../shared/filter.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import type { ColumnOf, Key, RelationName, TableOptions } from './tables.ts'
+
+/** @throws {RowcastError} `invalid_filter` when the filter or the order says what cannot be meant. */
+export function tableSubscription<R extends RelationName>(
+  relation: R,
+  { where, orderBy, limit }: TableOptions<R> = {},
+): Subscription {
+  const predicate = toPredicate(where)
+  const orders = toOrders(orderBy)
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
+    throw new RowcastError('invalid_filter', `limit is ${limit}; it must be a whole number from 1 on`)
+  return {
+    kind: 'table',
+    relation,
+    ...(predicate && { where: predicate }),
+    ...(orders && { orderBy: orders }),
+    ...(limit !== undefined && { limit }),
+  }
+}
+
+/** @throws {RowcastError} `invalid_key` when a value of the key is missing. */
+export function rowSubscription<R extends RelationName>(relation: R, key: Key): Subscription {
+  return { kind: 'row', relation, key: keyValues(relation, key) }
+}
+
+/** @throws {RowcastError} `invalid_key` when a value of the key is missing. */
+export function fieldSubscription<R extends RelationName>(
+  relation: R,
+  key: Key,
+  column: ColumnOf<R>,
+): Subscription {
+  return { kind: 'field', relation, key: keyValues(relation, key), column }
+}
+
+export function columnSubscription<R extends RelationName>(relation: R, column: ColumnOf<R>): Subscription {
+  return { kind: 'column', relation, column }
+}
+
+/** Equal for equal subscriptions: the builders above write the properties in one order. */
+export function textOf(subscription: Subscription): string {
+  return JSON.stringify(subscription)
+}
+
+function keyValues(relation: string, key: Key): readonly Value[] {
+  const values = Array.isArray(key) ? (key as readonly Value[]) : [key as Value]
+  if (values.length === 0 || values.some((value) => value === undefined || value === null))
+    throw new RowcastError(
+      'invalid_key',
+      `a key of ${relation} lacks a value: ${JSON.stringify(key) ?? 'undefined'}`,
+    )
+  return values
+}

@@ -1,0 +1,52 @@
+import type { KeyText, Row, Value } from '../../shared/change.ts'
+import { sameValue } from '../../shared/diff.ts'
+import type { WireChange } from '../../shared/protocol.ts'
+import { fieldOf, Holding, type HoldingParts } from './holding.ts'
+
+/** One column of one row; undefined while there is no such row. */
+export class FieldHolding extends Holding {
+  readonly #column: string
+  /** Undefined while there is no such row. */
+  #value: Value | undefined
+
+  constructor(parts: HoldingParts, column: string) {
+    super(parts)
+    this.#column = column
+  }
+
+  apply(change: WireChange): boolean {
+    switch (change.op) {
+      case 'row_insert':
+        this.#set(fieldOf(change.row, this.#column))
+        return true
+      case 'row_delete':
+        this.#set(undefined)
+        return true
+      case 'field_update':
+        if (this.#value === undefined) return false
+        if (Object.hasOwn(change.fields, this.#column)) this.#set(fieldOf(change.fields, this.#column))
+        return true
+    }
+  }
+
+  release(): void {
+    this.#set(undefined)
+  }
+
+  protected replace(snapshot: readonly (readonly [KeyText, Row])[]): void {
+    const [found] = snapshot
+    this.#set(found ? fieldOf(found[1], this.#column) : undefined)
+  }
+
+  protected read(): Value | undefined {
+    return this.#value
+  }
+
+  #set(value: Value | undefined): void {
+    const known = this.#value
+    if (known === value) return
+    if (known !== undefined && value !== undefined && sameValue(known, value)) return
+    this.#value = value
+    this.markChanged()
+  }
+}

@@ -1,0 +1,98 @@
+import * as v from 'valibot'
+import { RowcastError } from '../../shared/errors.ts'
+import {
+  batchSchema,
+  endedSchema,
+  progressSchema,
+  resetSchema,
+  snapshotSchema,
+  type Attached,
+  type Batch,
+  type Ended,
+  type Progress,
+  type Reply,
+  type Reset,
+  type ServerToClientEvents,
+  type Snapshot,
+  type Subscribed,
+} from '../../shared/protocol.ts'
+
+export type MessageName = keyof ServerToClientEvents
+
+/** What the server sends of its own accord. */
+export type Message =
+  | ({ readonly name: 'batch' } & Batch)
+  | ({ readonly name: 'snapshot' } & Snapshot)
+  | ({ readonly name: 'progress' } & Progress)
+  | ({ readonly name: 'reset' } & Reset)
+  | ({ readonly name: 'ended' } & Ended)
+
+const schemas = {
+  batch: batchSchema,
+  snapshot: snapshotSchema,
+  progress: progressSchema,
+  reset: resetSchema,
+  ended: endedSchema,
+} as const satisfies Record<MessageName, v.GenericSchema>
+
+export const messageNames = Object.keys(schemas) as MessageName[]
+
+/** @throws {RowcastError} `invalid_message` when it is not what its name says. */
+export function parseMessage(name: MessageName, input: unknown): Message {
+  return { name, ...parse(schemas[name] as v.GenericSchema<object>, input, name) } as Message
+}
+
+const refusal = v.object({ ok: v.literal(false), code: v.string(), message: v.string() })
+
+function replySchema<T>(value: v.GenericSchema<T>): v.GenericSchema<unknown, Reply<T>> {
+  return v.variant('ok', [v.object({ ok: v.literal(true), value }), refusal]) as v.GenericSchema<
+    unknown,
+    Reply<T>
+  >
+}
+
+const subscribed: v.GenericSchema<Subscribed> = v.object({
+  id: v.string(),
+  relation: v.string(),
+  key: v.exactOptional(v.string()),
+})
+const attachedReply = replySchema<Attached>(
+  v.object({
+    session: v.object({ id: v.string(), token: v.string() }),
+    resumed: v.boolean(),
+    subscriptions: v.array(replySchema(subscribed)),
+  }) as v.GenericSchema<Attached>,
+)
+const subscribedReply = replySchema(subscribed)
+
+/** The answer to `attach`; an answer that makes no sense is a refusal. */
+export function parseAttached(input: unknown): Reply<Attached> {
+  return parseReply(attachedReply, input, 'attach')
+}
+
+/** The answer to `subscribe`; an answer that makes no sense is a refusal. */
+export function parseSubscribed(input: unknown): Reply<Subscribed> {
+  return parseReply(subscribedReply, input, 'subscribe')
+}
+
+function parseReply<T>(
+  schema: v.GenericSchema<unknown, Reply<T>>,
+  input: unknown,
+  request: string,
+): Reply<T> {
+  try {
+    return parse(schema, input, `the answer to ${request}`)
+  } catch (error) {
+    return { ok: false, code: 'invalid_message', message: (error as Error).message }
+  }
+}
+
+function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
+  const result = v.safeParse(schema, input)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue)
+  throw new RowcastError('invalid_message', `${what}: ${path === null ? '' : `${path}: `}${issue.message}`, {
+    cause: result.issues,
+  })
+}

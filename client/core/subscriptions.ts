@@ -1,0 +1,166 @@
+import type { RowcastError } from '../../shared/errors.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import type { ChangeRecord } from './change-record.ts'
+import { textOf } from './definition.ts'
+import type { Holding } from './holding.ts'
+import { loading, type Result } from './result.ts'
+
+export type RecordListener = (records: readonly ChangeRecord[]) => void
+
+/** Something that the page follows, however many components do. */
+export class Interest {
+  readonly subscription: Subscription
+  readonly listeners = new Set<() => void>()
+  readonly recorders = new Set<RecordListener>()
+  users = 0
+  graceTimer: ReturnType<typeof setTimeout> | undefined
+  /** Resolves when it is no longer loading. */
+  settled: Promise<void> | undefined
+  #holding: Holding | undefined
+  #refused: Result<never> | undefined
+
+  constructor(subscription: Subscription) {
+    this.subscription = subscription
+  }
+
+  get holding(): Holding | undefined {
+    return this.#holding
+  }
+
+  get result(): Result<unknown> {
+    return this.#refused ?? this.#holding?.result ?? loading
+  }
+
+  /** From now on it shows what the holding holds. */
+  bind(holding: Holding): void {
+    this.#holding = holding
+    this.#refused = undefined
+  }
+
+  /** From now on it shows that the server will not have it. */
+  refuse(error: RowcastError): void {
+    this.#holding = undefined
+    this.#refused = { status: 'error', error }
+  }
+
+  notify(): void {
+    for (const listener of [...this.listeners]) listener()
+  }
+}
+
+/** Told what the page begins and ceases to follow. */
+export interface InterestObserver {
+  begun(interest: Interest): void
+  ceased(interest: Interest): void
+  recorded(interest: Interest): void
+}
+
+/**
+ * Counts who follows what. Many components share one subscription, and it is kept for a grace time
+ * after the last one has gone: a page that is left and come back to, or a component that React mounts
+ * twice, asks the server for nothing.
+ */
+export class Subscriptions implements Iterable<Interest> {
+  readonly #interests = new Map<string, Interest>()
+  readonly #graceMs: number
+  readonly #observer: InterestObserver
+
+  constructor(graceMs: number, observer: InterestObserver) {
+    this.#graceMs = graceMs
+    this.#observer = observer
+  }
+
+  [Symbol.iterator](): Iterator<Interest> {
+    return this.#interests.values()
+  }
+
+  /** Whether this is still followed, or in its grace time. */
+  has(interest: Interest): boolean {
+    return this.#interests.get(textOf(interest.subscription)) === interest
+  }
+
+  /** What is known of a subscription, without following it. */
+  resultOf(text: string): Result<unknown> {
+    return this.#interests.get(text)?.result ?? loading
+  }
+
+  /** Follows a subscription until the returned function is called. */
+  listen(text: string, subscription: Subscription, listener: () => void): () => void {
+    const interest = this.#retain(text, subscription)
+    // a wrapper of its own: the same function may listen twice
+    const own = (): void => listener()
+    interest.listeners.add(own)
+    return once(() => {
+      interest.listeners.delete(own)
+      this.#release(text, interest)
+    })
+  }
+
+  /** Follows a subscription, and hands on the atoms of change that reach it. */
+  record(text: string, subscription: Subscription, recorder: RecordListener): () => void {
+    const interest = this.#retain(text, subscription)
+    interest.recorders.add(recorder)
+    this.#observer.recorded(interest)
+    return once(() => {
+      interest.recorders.delete(recorder)
+      this.#observer.recorded(interest)
+      this.#release(text, interest)
+    })
+  }
+
+  /** Follows a subscription until something is known of it, and for the grace time after. */
+  settle(text: string, subscription: Subscription): Promise<void> {
+    const known = this.#interests.get(text)
+    if (known?.settled) return known.settled
+    const settled = new Promise<void>((resolve) => {
+      const stop = this.listen(text, subscription, check)
+      const isSettled = (): boolean => this.resultOf(text).status !== 'loading'
+      function check(): void {
+        if (!isSettled()) return
+        resolve()
+        stop()
+      }
+      check()
+    })
+    const interest = this.#interests.get(text)
+    if (interest) interest.settled = settled
+    return settled
+  }
+
+  /** Ends all grace at once. What is followed stays. */
+  clear(): void {
+    for (const [text, interest] of this.#interests) if (interest.users === 0) this.#cease(text, interest)
+  }
+
+  #retain(text: string, subscription: Subscription): Interest {
+    let interest = this.#interests.get(text)
+    const isNew = !interest
+    if (!interest) this.#interests.set(text, (interest = new Interest(subscription)))
+    interest.users++
+    clearTimeout(interest.graceTimer)
+    interest.graceTimer = undefined
+    if (isNew) this.#observer.begun(interest)
+    return interest
+  }
+
+  #release(text: string, interest: Interest): void {
+    interest.users--
+    if (interest.users > 0) return
+    interest.graceTimer = setTimeout(() => this.#cease(text, interest), this.#graceMs)
+  }
+
+  #cease(text: string, interest: Interest): void {
+    clearTimeout(interest.graceTimer)
+    this.#interests.delete(text)
+    this.#observer.ceased(interest)
+  }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    work()
+  }
+}
