@@ -66,7 +66,9 @@ async function apply(client: pg.ClientBase, file: string): Promise<void> {
   try {
     await client.query(sql)
   } catch (error) {
-    throw new Error(`sql/${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`sql/${file}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
   }
 }
 

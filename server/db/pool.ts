@@ -23,10 +23,7 @@ export function createPool(database: Database, max: number): pg.Pool {
 
 /** A pool whose connections encode values as the change log does. */
 export function createEncodingPool(database: Database, max: number): pg.Pool {
-  const pool = createPool(database, max)
-  // Queued before the query that the new connection was made for.
-  pool.on('connect', (client) => void client.query(pinned).catch(() => undefined))
-  return pool
+  return new pg.Pool({ ...clientConfig(database), max, onConnect: (client) => client.query(pinned).then(() => undefined) })
 }
 
 /** A single connection whose values are encoded as in the change log. The caller ends it. */

@@ -147,14 +147,13 @@ export class LogReader {
   async #follow(onSuccess: () => void): Promise<void> {
     let emptyPasses = 0
     while (!this.#isClosed) {
-      const isRested = this.#options.relationIds().length === 0 && !this.#options.isAwaited()
-      if (isRested) {
+      this.#isWoken = false
+      if (this.#options.relationIds().length === 0 && !this.#options.isAwaited()) {
         // Nobody follows anything. The bell is not held, so that writers need not ring.
         await this.#releaseBell()
         await this.#rest(longestSleepMs)
         continue
       }
-      this.#isWoken = false
       const found = await this.#pass()
       onSuccess()
       emptyPasses = found ? 0 : emptyPasses + 1
