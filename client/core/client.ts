@@ -12,12 +12,23 @@ import {
   tableSubscription,
   textOf,
 } from './definition.ts'
-import { follow, type Followed } from './followed.ts'
+import { follow, type Followed, type FollowedParts } from './followed.ts'
+import { followChanges } from './followed-changes.ts'
+import type { ChangeRecord } from './change-record.ts'
 import { Replica } from './replica.ts'
 import { defaultSession, pageSession, type SessionStore } from './session-store.ts'
-import { Subscriptions, type RecordListener } from './subscriptions.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Sync } from './sync.ts'
-import type { ColumnEntry, ColumnOf, Key, RelationName, RowOf, TableOptions, ValueOf } from './tables.ts'
+import type {
+  ChangesOptions,
+  ColumnEntry,
+  ColumnOf,
+  Key,
+  RelationName,
+  RowOf,
+  TableOptions,
+  ValueOf,
+} from './tables.ts'
 
 export interface ClientOptions {
   /** The server's origin, e.g. `https://api.example.org`. Default: the page's own. */
@@ -78,10 +89,13 @@ export interface Client {
     relation: R,
     column: C,
   ): Followed<readonly ColumnEntry<ValueOf<R, C>>[]>
+  /** The last changes of a table's rows, as they came; none from before it was subscribed to. */
+  changes<R extends RelationName>(
+    relation: R,
+    options?: ChangesOptions<R>,
+  ): Followed<readonly ChangeRecord<RowOf<R>>[]>
   /** Whatever a subscription says; the methods above write it with types. */
   follow<T = unknown>(subscription: Subscription): Followed<T>
-  /** Follows a table, and hands on each change as it comes, after the store shows it. Ends with the returned function. */
-  record(subscription: Subscription, recorder: RecordListener): () => void
   /** Connects now, and not only with the first subscription. */
   connect(): void
   /** Disconnects. What is held stays, and `connect` goes on from there. */
@@ -134,8 +148,13 @@ export function createClient(options: ClientOptions = {}): Client {
     connection.connect()
     acknowledger.start()
   }
-  const followed = <T>(subscription: Subscription): Followed<T> =>
-    follow<T>({ subscription, text: textOf(subscription), subscriptions, connect })
+  const parts = (subscription: Subscription): FollowedParts => ({
+    subscription,
+    text: textOf(subscription),
+    subscriptions,
+    connect,
+  })
+  const followed = <T>(subscription: Subscription): Followed<T> => follow<T>(parts(subscription))
 
   return {
     store,
@@ -143,11 +162,9 @@ export function createClient(options: ClientOptions = {}): Client {
     row: (relation, key) => followed(rowSubscription(relation, key)),
     field: (relation, key, column) => followed(fieldSubscription(relation, key, column)),
     column: (relation, column) => followed(columnSubscription(relation, column)),
+    changes: <R extends RelationName>(relation: R, { where, last = 100 }: ChangesOptions<R> = {}) =>
+      followChanges<RowOf<R>>(parts(tableSubscription(relation, { where })), last),
     follow: followed,
-    record(subscription, recorder) {
-      connect()
-      return subscriptions.record(textOf(subscription), subscription, recorder)
-    },
     connect,
     close() {
       acknowledger.stop()

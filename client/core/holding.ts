@@ -32,6 +32,10 @@ export abstract class Holding {
     this.#changed = changed
   }
 
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
   /** What it shows: the same object until something of it changes. */
   get result(): Result<unknown> {
     if (this.#hasChanged) {

@@ -7,6 +7,8 @@ import { loading, type Result } from './result.ts'
 
 export type RecordListener = (records: readonly ChangeRecord[]) => void
 
+const ready: Result<undefined> = { status: 'ready', data: undefined }
+
 /** Something that the page follows, however many components do. */
 export class Interest {
   readonly subscription: Subscription
@@ -29,6 +31,11 @@ export class Interest {
 
   get result(): Result<unknown> {
     return this.#refused ?? this.#holding?.result ?? loading
+  }
+
+  /** The result, spared the making of its data. */
+  get state(): Result<undefined> {
+    return this.#refused ?? (this.#holding?.isReady ? ready : loading)
   }
 
   /** From now on it shows what the holding holds. */
@@ -84,6 +91,11 @@ export class Subscriptions implements Iterable<Interest> {
     return this.#interests.get(text)?.result ?? loading
   }
 
+  /** Whether anything is known of a subscription, without making its data. */
+  stateOf(text: string): Result<undefined> {
+    return this.#interests.get(text)?.state ?? loading
+  }
+
   /** Follows a subscription until the returned function is called. */
   listen(text: string, subscription: Subscription, listener: () => void): () => void {
     const interest = this.#retain(text, subscription)
@@ -114,9 +126,9 @@ export class Subscriptions implements Iterable<Interest> {
     if (known?.settled) return known.settled
     const settled = new Promise<void>((resolve) => {
       const stop = this.listen(text, subscription, check)
-      const isSettled = (): boolean => this.resultOf(text).status !== 'loading'
+      const isLoading = (): boolean => this.stateOf(text).status === 'loading'
       function check(): void {
-        if (!isSettled()) return
+        if (isLoading()) return
         resolve()
         stop()
       }

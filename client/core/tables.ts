@@ -37,6 +37,13 @@ export interface TableOptions<R extends string> {
   readonly limit?: number | undefined
 }
 
+/** Which rows' changes, and how many of the last. */
+export interface ChangesOptions<R extends string> {
+  readonly where?: Where<RowOf<R>> | undefined
+  /** Default: 100. */
+  readonly last?: number | undefined
+}
+
 /** One row's value in a column. `key` is unique and stays the same, so it suits as React's `key`. */
 export interface ColumnEntry<V> {
   readonly key: KeyText
