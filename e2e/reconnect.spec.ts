@@ -24,7 +24,7 @@ test('the server restarts and the page goes on, without losing or doubling a mes
   await expect(ada.message('before')).toBeVisible()
 
   await chat.stopServer()
-  await expect(ada.connection).toHaveText('Reconnecting')
+  await expect(ada.connection).toHaveText('Offline')
   await expect(ada.page.getByText('Connection lost')).toBeVisible()
   await chat.write('Welcome', 'general', 'while away 1', 'while away 2')
   await chat.sql.query(`update message set body = 'before, changed' where body = 'before'`)

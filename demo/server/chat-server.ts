@@ -15,6 +15,8 @@ export interface ChatServerOptions extends Pick<RowcastOptions, 'database' | 'lo
   readonly host?: string
   /** Signs the tokens. Default: `CHAT_SECRET`, or one kept in `.rowcast/`. */
   readonly secret?: Uint8Array
+  /** Told of failures of the endpoints that are not the caller's. */
+  readonly onError?: (error: unknown) => void
 }
 
 export interface ChatServer {
@@ -26,11 +28,12 @@ export interface ChatServer {
 
 /** The chat without Vite, as in production: the page, its endpoints and the live rows on one port. */
 export async function startChatServer(options: ChatServerOptions): Promise<ChatServer> {
-  const { folder, port = 0, host = '127.0.0.1', ...rest } = options
+  const { folder, port = 0, host = '127.0.0.1', database, logger } = options
   const secret = options.secret ?? (await loadSecret())
   const httpServer = createServer()
   const rowcast = await createRowcast({
-    ...rest,
+    ...(database !== undefined && { database }),
+    ...(logger && { logger }),
     httpServer,
     setup: setupChat,
     authenticate: createAuthenticate(() => Promise.resolve(secret)),
@@ -38,14 +41,14 @@ export async function startChatServer(options: ChatServerOptions): Promise<ChatS
   const api = createChatApi({
     pool: () => Promise.resolve(rowcast.pool),
     secret: () => Promise.resolve(secret),
-    onError: (error) => (options.logger ?? console).error(error),
+    ...(options.onError && { onError: options.onError }),
   })
   const health = healthz(() => rowcast.health())
   const page = sirv(folder, { single: true })
   httpServer.on('request', (request, response) => {
     if (request.url?.startsWith('/rowcast')) return // the sockets'
     health(request, response, () =>
-      api(request, response, () => page(request, response, () => response.writeHead(404).end())),
+      api(request, response, () => page(request, response, () => void response.writeHead(404).end())),
     )
   })
   try {

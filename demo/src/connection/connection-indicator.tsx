@@ -1,7 +1,7 @@
 import './connection.css'
 import { useLink, type Link } from './use-link.ts'
 
-const words: Record<Link, string> = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }
+const words: Record<Link, string> = { connecting: 'Connecting', live: 'Live', lost: 'Offline' }
 
 /** Whether what one sees is what the database says now. */
 export function ConnectionIndicator() {

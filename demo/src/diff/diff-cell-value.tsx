@@ -25,6 +25,12 @@ export function DiffCellValue({ cell, isDeleted }: { cell: DiffCell; isDeleted: 
 
 function Value({ value }: { value: unknown }) {
   if (value === null || value === undefined) return <i className="diff-null">null</i>
-  if (typeof value === 'string') return value === '' ? <i className="diff-null">empty</i> : value
+  if (value === '') return <i className="diff-null">empty</i>
+  // A time or an id is one word, whatever hyphens it has; a sentence may break.
+  if (typeof value === 'string') return isWord(value) ? <span className="diff-word">{value}</span> : value
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function isWord(text: string): boolean {
+  return text.length <= 40 && !text.includes(' ')
 }

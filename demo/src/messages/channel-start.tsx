@@ -3,7 +3,7 @@ import { Icon } from '../ui/icon.tsx'
 import './channel-start.css'
 
 /** Stands above the first message, and alone where nobody has written yet. */
-export function ChannelStart({ channel }: { channel: Channel }) {
+export function ChannelStart({ channel, isEmpty }: { channel: Channel; isEmpty: boolean }) {
   return (
     <div className="channel-start">
       <span className="channel-start-icon">
@@ -11,7 +11,8 @@ export function ChannelStart({ channel }: { channel: Channel }) {
       </span>
       <h2>{channel.name}</h2>
       <p>
-        This is where #{channel.name} begins.{channel.topic && ` ${channel.topic}.`} Write the next message.
+        This is where #{channel.name} begins.{channel.topic && ` ${channel.topic}.`}
+        {isEmpty && ' Nobody has written yet: be the first.'}
       </p>
     </div>
   )

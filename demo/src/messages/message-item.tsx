@@ -25,7 +25,12 @@ interface MessageItemProps {
 export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
   const { message, author, isOwn, startsGroup, isEditing, onEdit, onDelete } = props
   return (
-    <li className={startsGroup ? 'message starts-group' : 'message'} data-message={message.id}>
+    // Where nothing hovers, a tap focuses one's own message and so brings out what can be done with it.
+    <li
+      className={startsGroup ? 'message starts-group' : 'message'}
+      data-message={message.id}
+      tabIndex={isOwn ? -1 : undefined}
+    >
       <div className="message-gutter">
         {startsGroup ? (
           <Avatar id={message.author_id} name={author} />

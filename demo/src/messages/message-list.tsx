@@ -73,7 +73,11 @@ export function MessageList({ channel, membership, window, editingId, onEdit, re
         onScroll={onScroll}
       >
         <div ref={top} className="message-top">
-          {hasOlder ? <p role="status">Loading older messages…</p> : <ChannelStart channel={channel} />}
+          {hasOlder ? (
+            <p role="status">Loading older messages…</p>
+          ) : (
+            <ChannelStart channel={channel} isEmpty={messages.length === 0} />
+          )}
         </div>
         <ol ref={content} className="messages">
           {entries.map(({ message, startsDay, startsGroup, startsUnread }) => (

@@ -5,7 +5,7 @@ import type { Membership } from '../tables.ts'
 
 /** Tells the server how far the person has read, whenever the newest message is before their eyes. */
 export function useReadMark(membership: Membership | undefined, newestId: number, isSeen: boolean): void {
-  const { status } = useConnection()
+  const status = useConnection(({ status }) => status)
   const sent = useRef(0)
   const channelId = membership?.channel_id
   const lastRead = membership?.last_read_message_id ?? 0

@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'react'
+import { useMemo, useSyncExternalStore } from 'react'
 
 export type Route =
   | { readonly page: 'channel'; readonly channel: string }
@@ -8,7 +8,7 @@ export type Route =
 /** The page's place is in the URL's hash, so that links, reloads and the back button work on any server. */
 export function useRoute(): Route {
   const hash = useSyncExternalStore(subscribe, () => window.location.hash)
-  return parseRoute(hash)
+  return useMemo(() => parseRoute(hash), [hash])
 }
 
 export const channelHref = (name: string) => `#/c/${encodeURIComponent(name)}`
