@@ -22,7 +22,11 @@ export function createPools(database: Database, onError: (error: Error) => void)
   const encoding = createEncodingPool(database, encodingConnections)
   const snapshots = createEncodingPool(database, snapshotConnections)
   const all = [app, encoding, snapshots]
-  for (const pool of all) pool.on('error', onError)
+  for (const pool of all) {
+    pool.on('error', onError)
+    // While one is in use its query fails, and is answered there; without a listener it would end the process.
+    pool.on('connect', (client) => client.on('error', () => undefined))
+  }
   return {
     app,
     encoding,

@@ -1,4 +1,5 @@
 import { formatPosition } from '../../shared/position.ts'
+import { isRefusal } from '../db/refusal.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
@@ -56,11 +57,6 @@ export class Broadcast {
     this.#lastProgressAt = now
     this.#io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' && /^(22|42|54|55|P0)/.test(code)
 }
 
 interface Group {

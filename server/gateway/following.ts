@@ -75,8 +75,8 @@ export class Following {
     connection.session.connections.delete(connection)
   }
 
-  /** A relation has another shape from now on. */
-  reshape(feed: Feed<LiveSession>, definition: Definition): void {
+  /** What a feed shows has another shape, or has been found to be allowed still. */
+  redefine(feed: Feed<LiveSession>, definition: Definition): void {
     feed.definition = definition
     this.#relations.set(definition.relation.id, definition.relation)
   }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { KeyText } from '../../shared/change.ts'
 import { formatPosition } from '../../shared/position.ts'
+import { isRefusal } from '../db/refusal.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { readLog } from '../log/read-log.ts'
 import type { Definition } from '../routing/definition.ts'
@@ -70,9 +71,14 @@ export class Welcome {
     const arrivals = this.#take()
     const definitions = new Map(arrivals.flatMap((arrival) => wantedOf(arrival).map((d) => [d.id, d])))
     try {
-      const windows = await this.#readNewWindows(pass.client, [...definitions.values()])
       const count = Math.max(1, Math.ceil(definitions.size / snapshotsPerReader))
       const readers = await this.#readers.open(count, await pass.exportSnapshot())
+      const windows = await this.#readNewWindows(pass.client, [...definitions.values()]).catch(
+        async (error) => {
+          await Promise.all(readers.map((reader) => reader.release()))
+          throw error
+        },
+      )
       // Nothing is awaited from here until all have their feeds, so the next batch reaches every one.
       for (const { connection, ...arrival } of arrivals) {
         connection.leaveRooms()
@@ -123,6 +129,7 @@ export class Welcome {
       await client.query('savepoint window')
       try {
         windows.set(definition.id, await readWindowKeys(client, definition.relation, { window }))
+        await client.query('release savepoint window')
       } catch (error) {
         await client.query('rollback to savepoint window') // fails, too, if the connection is gone
         windows.set(definition.id, error instanceof Error ? error : new Error(String(error)))
@@ -165,8 +172,7 @@ export class Welcome {
         try {
           await reader.attempt((client) => sendMissed(client, connection, continued, from, position, to))
         } catch (error) {
-          this.#logger.error({ err: error }, 'could not read what a client missed')
-          connection.socket.disconnect(true) // it comes back, and starts from where it was
+          this.#lose(connection, error)
         }
       }
     }
@@ -198,9 +204,17 @@ export class Welcome {
             }
           })
         } catch (error) {
-          for (const connection of connections) this.#end(connection, definition, error)
+          for (const connection of connections)
+            if (isRefusal(error)) this.#end(connection, definition, error)
+            else this.#lose(connection, error)
         }
       }
+  }
+
+  /** For want of a database the client comes back later, and starts from where it was. */
+  #lose(connection: Connection, error: unknown): void {
+    this.#logger.error({ err: error }, 'could not read for a client')
+    connection.socket.disconnect(true)
   }
 
   #end(connection: Connection, definition: Definition, error: unknown): void {

@@ -22,9 +22,16 @@ export interface RelationInfo {
   /** SQL over the alias `t`: the row as JSON, its key as text. */
   readonly rowExpression: string
   readonly keyExpression: string
-  /** Changes with everything above. */
+  /** Changes with the columns and the key. */
   readonly shape: string
+  /** Changes with the shape, the name, row security and the grants: with it, what was allowed is asked again. */
+  readonly state: string
 }
+
+/** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
+const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relacl, n.nspacl,
+  (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
+    where a.attrelid = c.oid and a.attacl is not null))`
 
 // Types of which equal values have one encoding only. Not numeric (1.0 = 1.00), floats (-0 = 0),
 // citext, nor text under a collation that is not deterministic.
@@ -45,7 +52,7 @@ const indexableTypes = [
 
 const relationSql = `
   select r.id, c.oid::int8::text as oid, format('%I.%I', n.nspname, c.relname) as name,
-         r.key_columns as "keyColumns", event.shape(c.oid) as shape,
+         r.key_columns as "keyColumns", event.shape(c.oid) as shape, ${stateExpression} as state,
          event.row_expression(c.oid::regclass, 't') as "rowExpression",
          event.key_expression(c.oid::regclass, 't') as "keyExpression",
          (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1),
@@ -130,4 +137,19 @@ export async function loadRelation(
   if (!row) throw new RowcastError('not_tracked', `relation ${oid} is not tracked`)
   const columns: ColumnInfo[] = row.columns
   return { ...row, oid: Number(row.oid), columns: new Map(columns.map((column) => [column.name, column])) }
+}
+
+/** The state of each relation as it is now, by its id among the tracked. What is not tracked any more, or is gone, is not in it. */
+export async function readStates(
+  client: pg.ClientBase,
+  ids: readonly number[],
+): Promise<Map<number, string>> {
+  const text = `
+    select r.id, ${stateExpression} as state
+      from event.tracked_relation as r
+      join pg_class as c on c.oid = r.oid
+      join pg_namespace as n on n.oid = c.relnamespace
+     where r.id = any ($1)`
+  const { rows } = await client.query({ name: 'rowcast_states', text, values: [ids] })
+  return new Map(rows.map(({ id, state }) => [id, state]))
 }

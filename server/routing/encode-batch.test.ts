@@ -1,0 +1,67 @@
+import * as v from 'valibot'
+import { expect, test } from 'vitest'
+import { batchSchema } from '../../shared/protocol.ts'
+import type { Definition } from './definition.ts'
+import { encodeBatch } from './encode-batch.ts'
+import type { Feed } from './feed.ts'
+import { RoutedBatch } from './routed-batch.ts'
+
+const feed = (id: string): Feed => ({ definition: { id } as Definition, followers: new Set(), window: null })
+const transactions = [
+  { id: '7', at: '2020-01-01T00:00:00+00:00', rows: [] },
+  { id: '5', at: '2020-01-01T00:00:00+00:00', rows: [] },
+]
+
+test('E-32 a change that concerns several feeds is told once, whole if one of them needs it whole', () => {
+  const batch = new RoutedBatch(transactions)
+  const [table, column, other] = [feed('table'), feed('column'), feed('other')]
+  const update = batch.append(0, 'public.t', {
+    op: 'field_update',
+    relationId: 1,
+    key: '[1]',
+    new: '{"a":1,"b":2}',
+  })
+  const insert = batch.append(1, 'public.t', {
+    op: 'row_insert',
+    relationId: 1,
+    key: '["\\"x"]',
+    new: '{"a":3,"b":4}',
+  })
+  batch.deliver(column, update, 'a')
+  batch.deliver(table, update, null)
+  batch.deliver(column, insert, 'a')
+  batch.deliver(other, insert, null)
+
+  const encoded = JSON.parse(encodeBatch('e/1:2:', batch, [column, table]))
+  expect(v.is(batchSchema, encoded)).toBe(true)
+  expect(encoded).toEqual({
+    to: 'e/1:2:',
+    subscriptions: ['column', 'table'],
+    transactions: [
+      {
+        id: '7',
+        at: '2020-01-01T00:00:00+00:00',
+        changes: [
+          { op: 'field_update', relation: 'public.t', key: '[1]', fields: { a: 1, b: 2 }, for: [0, 1] },
+        ],
+      },
+      {
+        id: '5',
+        at: '2020-01-01T00:00:00+00:00',
+        changes: [{ op: 'row_insert', relation: 'public.t', key: '["\\"x"]', row: { a: 3 }, for: [0] }],
+      },
+    ],
+  })
+})
+
+test('rows go through as the text that PostgreSQL wrote', () => {
+  const batch = new RoutedBatch(transactions)
+  const table = feed('table')
+  const exact = '{"n":12345678901234567890.10}'
+  batch.deliver(
+    table,
+    batch.append(0, 'public.t', { op: 'row_insert', relationId: 1, key: '[1]', new: exact }),
+    null,
+  )
+  expect(encodeBatch('e/1:2:', batch, [table])).toContain(exact)
+})
