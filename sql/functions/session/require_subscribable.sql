@@ -44,7 +44,7 @@ begin
   foreach v_role in array array[v_session.owner, event.caller()] loop
     if not event.may_read(v_role, relation, column_name) then
       raise insufficient_privilege using
-        message = format('role %I may not read %s', v_role, relation || coalesce(format(' column %I', column_name), '')),
+        message = format('role %I may not read %s', v_role, relation || coalesce(' column ' || quote_ident(column_name), '')),
         hint = format('Grant it: grant select on %s to %I', relation, v_role);
     end if;
   end loop;
