@@ -246,7 +246,7 @@ test('N15 E-16 nobody attaches to a session that is not theirs, or that does not
   const refused = { ok: false, code: 'session_not_found' }
   const attempt = async (auth: Record<string, unknown>, key: { id: string; token: string }) => {
     await using socket = new TestSocket(server.url, auth)
-    return socket.attach({ session: key })
+    return await socket.attach({ session: key })
   }
   expect(await attempt({ sub: 'me' }, { ...session, token: 'x' })).toMatchObject(refused)
   expect(await attempt({ sub: 'other' }, session)).toMatchObject(refused)

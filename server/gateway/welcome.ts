@@ -126,12 +126,12 @@ export class Welcome {
     for (const definition of definitions) {
       if (definition.kind !== 'table' || !definition.query || this.#following.get(definition.id)) continue
       const window = { query: definition.query, keys: new Set<KeyText>() }
-      await client.query('savepoint window')
+      await client.query('savepoint new_window')
       try {
         windows.set(definition.id, await readWindowKeys(client, definition.relation, { window }))
-        await client.query('release savepoint window')
+        await client.query('release savepoint new_window')
       } catch (error) {
-        await client.query('rollback to savepoint window') // fails, too, if the connection is gone
+        await client.query('rollback to savepoint new_window') // fails, too, if the connection is gone
         windows.set(definition.id, error instanceof Error ? error : new Error(String(error)))
       }
     }

@@ -53,7 +53,7 @@ export class LogReader {
   readonly #options: LogReaderOptions
   #client: pg.Client | undefined
   #position: { epoch: string; snapshot: string } | undefined
-  #isClosed = false
+  readonly #closing = new AbortController()
   #isWoken = false
   #rouse: () => void = () => undefined
   #holdsBell = false
@@ -86,7 +86,7 @@ export class LogReader {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closing.abort()
     this.wake()
     await this.#running
     await this.#client?.end().catch(() => undefined)
@@ -95,19 +95,19 @@ export class LogReader {
 
   async #run(): Promise<void> {
     let failures = 0
-    while (!this.#isClosed) {
+    while (!this.#closing.signal.aborted) {
       try {
         if (!this.#client) await this.#connect()
         await this.#follow(() => (failures = 0))
       } catch (error) {
-        if (this.#isClosed) return
+        if (this.#closing.signal.aborted) return
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
         this.#options.logger.warn(
           { err: error, delayMs },
           'lost the database while reading the log; trying again',
         )
         this.#drop()
-        await this.#rest(delayMs)
+        await sleep(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
       }
     }
   }
@@ -146,7 +146,7 @@ export class LogReader {
   /** Reads while there is work, and sleeps while there is none, until the connection fails. */
   async #follow(onSuccess: () => void): Promise<void> {
     let emptyPasses = 0
-    while (!this.#isClosed) {
+    while (!this.#closing.signal.aborted) {
       this.#isWoken = false
       if (this.#options.relationIds().length === 0 && !this.#options.isAwaited()) {
         // Nobody follows anything. The bell is not held, so that writers need not ring.
@@ -211,7 +211,7 @@ export class LogReader {
   }
 
   async #rest(ms: number): Promise<void> {
-    if (this.#isWoken || this.#isClosed) return
+    if (this.#isWoken || this.#closing.signal.aborted) return
     if (ms === 0) return
     const waiting = new AbortController()
     this.#rouse = () => waiting.abort()
