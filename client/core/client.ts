@@ -98,7 +98,7 @@ export interface Client {
   follow<T = unknown>(subscription: Subscription): Followed<T>
   /** Connects now, and not only with the first subscription. */
   connect(): void
-  /** Disconnects. What is held stays, and `connect` goes on from there. */
+  /** Disconnects, until `connect`, which goes on from there. What is held stays. */
   close(): void
 }
 
@@ -144,7 +144,9 @@ export function createClient(options: ClientOptions = {}): Client {
     onState: (state) => store.setState({ connection: state }),
     report,
   })
+  let isClosed = false
   const connect = (): void => {
+    isClosed = false
     connection.connect()
     acknowledger.start()
   }
@@ -152,7 +154,8 @@ export function createClient(options: ClientOptions = {}): Client {
     subscription,
     text: textOf(subscription),
     subscriptions,
-    connect,
+    // a component that is still mounted must not undo `close`
+    connect: () => isClosed || connect(),
   })
   const followed = <T>(subscription: Subscription): Followed<T> => follow<T>(parts(subscription))
 
@@ -167,6 +170,7 @@ export function createClient(options: ClientOptions = {}): Client {
     follow: followed,
     connect,
     close() {
+      isClosed = true
       acknowledger.stop()
       connection.close()
     },

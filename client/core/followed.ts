@@ -18,7 +18,8 @@ export interface FollowedParts {
   readonly subscription: Subscription
   readonly text: string
   readonly subscriptions: Subscriptions
-  readonly connect: () => void
+  /** Called with every beginning. */
+  readonly connect: () => unknown
 }
 
 export function follow<T>({ subscription, text, subscriptions, connect }: FollowedParts): Followed<T> {

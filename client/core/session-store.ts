@@ -22,34 +22,39 @@ const handoverMs = 300
  * name; who finds it locked starts a new one.
  */
 export function tabSession(name: string, { storage, locks }: TabParts): SessionStore {
-  let locked: { id: string; unlock: () => void } | undefined
+  let claimed: { readonly id: string; readonly isMine: Promise<boolean>; unlock: () => void } | undefined
 
   /** Whether the session is this tab's from now on. */
-  function claim(id: string, waitMs: number): Promise<boolean> {
-    if (locked?.id === id) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const taken = locks.request(`${name}:${id}`, { signal: AbortSignal.timeout(waitMs) }, () => {
+  function claim(id: string): Promise<boolean> {
+    if (claimed?.id === id) return claimed.isMine
+    claimed?.unlock()
+    let unlock: () => void = () => undefined
+    const released = new Promise<void>((resolve) => (unlock = resolve))
+    const isMine = new Promise<boolean>((resolve) => {
+      const options = { signal: AbortSignal.timeout(handoverMs) }
+      const held = locks.request(`${name}:${id}`, options, () => {
         resolve(true)
-        locked?.unlock()
-        return new Promise<void>((unlock) => (locked = { id, unlock }))
+        return released
       })
-      taken.catch(() => resolve(false))
+      held.catch(() => resolve(false))
     })
+    claimed = { id, isMine, unlock }
+    return isMine
   }
 
   return {
     async load() {
       const session = parseKey(storage.getItem(name))
-      return session && (await claim(session.id, handoverMs)) ? session : undefined
+      return session && (await claim(session.id)) ? session : undefined
     },
     save(session) {
       storage.setItem(name, JSON.stringify(session))
-      void claim(session.id, handoverMs)
+      void claim(session.id)
     },
     clear() {
       storage.removeItem(name)
-      locked?.unlock()
-      locked = undefined
+      claimed?.unlock()
+      claimed = undefined
     },
   }
 }

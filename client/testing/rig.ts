@@ -1,0 +1,96 @@
+import { RowcastError } from '../../shared/errors.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import { textOf } from '../core/definition.ts'
+import { follow, type Followed } from '../core/followed.ts'
+import type { Message } from '../core/messages.ts'
+import { Replica, type Commit } from '../core/replica.ts'
+import { Subscriptions } from '../core/subscriptions.ts'
+import { Sync, type SessionKey } from '../core/sync.ts'
+import { ModelServer, type ModelConnection } from './model-server.ts'
+
+/** A client without sockets, before a model server. What the server sends waits until it is delivered. */
+export class Rig {
+  readonly server: ModelServer
+  readonly sync: Sync
+  readonly subscriptions: Subscriptions
+  readonly errors: RowcastError[] = []
+  commits = 0
+  lives = 0
+  relations: Commit['relations'] = new Map()
+  connection: ModelConnection | undefined
+  session: SessionKey | undefined
+  #waiting: (() => void)[] = []
+
+  constructor(server = new ModelServer(['public.person']), { resyncIntervalMs = 0, graceMs = 1e6 } = {}) {
+    this.server = server
+    this.sync = new Sync({
+      replica: new Replica(),
+      interests: () => this.subscriptions,
+      publish: ({ relations }) => {
+        this.relations = relations
+        this.commits++
+      },
+      onLive: () => this.lives++,
+      report: (error) => this.errors.push(error),
+      resyncIntervalMs,
+    })
+    this.subscriptions = new Subscriptions(graceMs, this.sync)
+  }
+
+  follow<T>(subscription: Subscription): Followed<T> {
+    return follow<T>({
+      subscription,
+      text: textOf(subscription),
+      subscriptions: this.subscriptions,
+      connect: () => undefined,
+    })
+  }
+
+  /** Connects, and attaches; the answer waits with everything else. */
+  connect(): void {
+    this.disconnect()
+    const connection = this.server.connect((name, message) => this.send({ name, ...message } as Message))
+    this.connection = connection
+    const later =
+      <T>(reply: (result: T) => void) =>
+      (result: T): void =>
+        void this.#waiting.push(() => reply(result))
+    this.sync.attach(
+      {
+        attach: (request, reply) => connection.attach(request, later(reply)),
+        subscribe: (request, reply) => connection.subscribe(request, later(reply)),
+        unsubscribe: (request) => connection.unsubscribe(request),
+        acknowledge: (request) => connection.acknowledge(request),
+      },
+      this.session,
+      (reply) => {
+        if (reply.ok) this.session = reply.value.session
+      },
+    )
+  }
+
+  /** Loses the connection, and what has not been delivered. */
+  disconnect(): void {
+    this.connection?.close()
+    this.connection = undefined
+    this.#waiting = []
+    this.sync.detach()
+  }
+
+  send(message: Message): void {
+    this.#waiting.push(() => this.sync.receive(message))
+  }
+
+  /** Delivers so many of what waits. */
+  deliver(count = Infinity): void {
+    for (let n = 0; n < count; n++) {
+      const next = this.#waiting.shift()
+      if (!next) return
+      next()
+    }
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+}
