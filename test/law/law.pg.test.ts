@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { createClient, type Client, type Followed } from '../../client/core/index.ts'
+import type { Row } from '../../shared/change.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import { createTestDatabase } from '../database.ts'
+import { startRowcast } from '../rowcast-server.ts'
+import { History } from './history.ts'
+import { isOrdered, shown, sortedBy } from './reference.ts'
+import { createTable, subscriptionOf, tables as randomTables, type LawTable } from './tables.ts'
+import { transactionOf, write, type RandomTransaction } from './writer.ts'
+
+/** A subscription that is made at some moment, and dropped at another. */
+interface RandomFollowing {
+  readonly subscription: Subscription
+  readonly afterMs: number
+  readonly forMs: number
+}
+
+interface Scenario {
+  readonly tables: readonly LawTable[]
+  /** One list for each connection; they run at the same time. */
+  readonly writers: readonly (readonly RandomTransaction[])[]
+  readonly clients: readonly (readonly RandomFollowing[])[]
+  /** Moments at which the server's connections to the database are cut. */
+  readonly cutsMs: readonly number[]
+}
+
+const scenarios: fc.Arbitrary<Scenario> = randomTables.chain((tables) => {
+  const following = fc.record({
+    subscription: fc.constantFrom(...tables).chain(subscriptionOf),
+    afterMs: fc.integer({ min: 0, max: 150 }),
+    forMs: fc.constantFrom(30, 100, 10_000, 10_000),
+  })
+  return fc.record({
+    tables: fc.constant(tables),
+    writers: fc.array(fc.array(transactionOf(tables), { minLength: 3, maxLength: 12 }), {
+      minLength: 2,
+      maxLength: 4,
+    }),
+    clients: fc.array(fc.array(following, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 3 }),
+    cutsMs: fc.oneof(
+      { weight: 4, arbitrary: fc.constant([]) },
+      fc.array(fc.integer({ min: 20, max: 200 }), { maxLength: 2 }),
+    ),
+  })
+})
+
+/** What a client held for a subscription at a position. */
+interface Observation {
+  readonly position: string
+  readonly subscription: Subscription
+  readonly data: unknown
+}
+
+test(
+  'the law: at every position, what a client holds for a subscription is what select returns at that position',
+  async () => {
+    await fc.assert(fc.asyncProperty(scenarios, run), {
+      numRuns: Number(process.env['ROWCAST_LAW_RUNS'] ?? 25),
+      ...(process.env['ROWCAST_LAW_SEED'] && { seed: Number(process.env['ROWCAST_LAW_SEED']) }),
+      endOnFailure: true, // shrinking races would only blur what was seen
+    })
+  },
+  { timeout: 300_000 },
+)
+
+async function run({ tables, writers, clients, cutsMs }: Scenario): Promise<void> {
+  await using database = await createTestDatabase()
+  const admin = await database.connect()
+  await admin.query(`create sequence law_order; ${tables.map(createTable).join(' ')}
+    create table law_end (id int primary key); select event.track('law_end')`)
+  await using server = await startRowcast(database.url)
+  const history = new History()
+  const observers = clients.map((followings) => observe(server.url, followings))
+
+  const connections = await Promise.all(writers.map(() => database.connect()))
+  await Promise.all([
+    ...writers.map((transactions, i) => write(connections[i]!, tables, transactions, history)),
+    ...cutsMs.map((ms) => cut(admin, ms)),
+    sleep(170), // until the last subscription has begun
+  ])
+  await admin.query('insert into law_end values (1)')
+  const observations = (await Promise.all(observers.map((observer) => observer.end()))).flat()
+
+  expect(observations.length).toBeGreaterThan(0)
+  for (const { position, subscription, data } of observations) {
+    const table = tables.find(({ name }) => name === subscription.relation)!
+    const expected = shown(subscription, table, history.at(position, table.name))
+    expect(comparable(subscription, table, data), `${JSON.stringify(subscription)} at ${position}`).toEqual(
+      expected,
+    )
+  }
+}
+
+function observe(url: string, followings: readonly RandomFollowing[]): { end(): Promise<Observation[]> } {
+  const client = createClient({
+    url,
+    graceMs: 0,
+    session: 'page',
+    retryDelayMs: 20,
+    maxRetryDelayMs: 100,
+    onError: () => undefined,
+  })
+  const held = new Map<Followed<unknown>, Subscription>()
+  const observations: Observation[] = []
+  client.store.subscribe(({ position }) => {
+    if (position === undefined) return
+    for (const [followed, subscription] of held) {
+      const { status, data, error } = followed.getSnapshot()
+      if (status === 'error') throw error
+      if (status === 'ready') observations.push({ position, subscription, data })
+    }
+  })
+  const end = client.table('law_end')
+  const stopEnd = end.subscribe(() => undefined)
+  const timers = followings.flatMap(({ subscription, afterMs, forMs }) => {
+    let stop = () => undefined as void
+    const begin = setTimeout(() => {
+      const followed = client.follow(subscription)
+      held.set(followed, subscription)
+      const unsubscribe = followed.subscribe(() => undefined)
+      stop = () => {
+        held.delete(followed)
+        unsubscribe()
+      }
+    }, afterMs)
+    return [begin, setTimeout(() => stop(), afterMs + forMs)]
+  })
+  return {
+    async end() {
+      await until(client, () => (end.getSnapshot().data?.length ?? 0) > 0)
+      await until(client, () =>
+        [...held.keys()].every((followed) => followed.getSnapshot().status === 'ready'),
+      )
+      for (const timer of timers) clearTimeout(timer)
+      stopEnd()
+      client.close()
+      return observations
+    },
+  }
+}
+
+async function until(client: Client, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000
+  while (!condition()) {
+    if (performance.now() > deadline)
+      throw new Error(`never came to the end: ${JSON.stringify(client.store.getState())}`)
+    await sleep(5)
+  }
+}
+
+async function cut(admin: pg.Client, ms: number): Promise<void> {
+  await sleep(ms)
+  await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'rowcast' and datname = current_database()`)
+}
+
+/** Where no order is promised none is compared. */
+function comparable(subscription: Subscription, table: LawTable, data: unknown): unknown {
+  if (subscription.kind === 'field') return data ?? null
+  if (subscription.kind === 'column')
+    return Object.fromEntries(
+      (data as { key: string; value: unknown }[]).map(({ key, value }) => [key, value]),
+    )
+  if (subscription.kind === 'table' && !isOrdered(subscription))
+    return sortedBy(
+      data as Row[],
+      table.key.map((column) => ({ column, direction: 'asc' })),
+    )
+  return data
+}
