@@ -5,7 +5,7 @@ import { formatPosition } from '../../shared/position.ts'
 import { isRefusal } from '../db/refusal.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { readLog } from '../log/read-log.ts'
-import type { Definition } from '../routing/definition.ts'
+import type { Definition, Query } from '../routing/definition.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
 import { routeBatch } from '../routing/route-batch.ts'
@@ -85,8 +85,11 @@ export class Welcome {
         for (const definition of [...arrival.continued, ...arrival.fresh]) {
           const window = windows.get(definition.id)
           if (window instanceof Error) this.#end(connection, definition, window)
-          else if (connection.wanted.has(definition.id))
-            this.#following.follow(connection, definition, window ?? new Set())
+          else if (!connection.wanted.has(definition.id)) continue
+          else if (hasWindow(definition) && !window && !this.#following.get(definition.id))
+            // Its last follower has left meanwhile, and nobody knows any more what it shows: at the next boundary.
+            this.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false })
+          else this.#following.follow(connection, definition, window ?? new Set())
         }
       }
       const serving = this.#serve(arrivals, readers, pass.epoch, pass.to).finally(() =>
@@ -124,7 +127,7 @@ export class Welcome {
   ): Promise<Map<string, Set<KeyText> | Error>> {
     const windows = new Map<string, Set<KeyText> | Error>()
     for (const definition of definitions) {
-      if (definition.kind !== 'table' || !definition.query || this.#following.get(definition.id)) continue
+      if (!hasWindow(definition) || this.#following.get(definition.id)) continue
       const window = { query: definition.query, keys: new Set<KeyText>() }
       await client.query('savepoint new_window')
       try {
@@ -221,6 +224,10 @@ export class Welcome {
     this.#logger.warn({ err: error, subscription: definition.id }, 'a subscription could not be read')
     this.#following.end(connection, definition.id, error)
   }
+}
+
+function hasWindow(definition: Definition): definition is Definition & { kind: 'table'; query: Query } {
+  return definition.kind === 'table' && definition.query !== null
 }
 
 function canBegin({ connection, isAttach }: Arrival): boolean {
