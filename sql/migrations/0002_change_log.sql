@@ -1,13 +1,18 @@
 create type event.operation as enum ('row_insert', 'row_delete', 'field_update');
 
--- The relations that are captured. Log rows refer to the id: it outlives renames, dumps and even the relation.
+-- The relations that are captured. Log rows refer to the id: it outlives renames and dumps.
 create table event.tracked_relation (
   id integer generated always as identity,
-  oid regclass not null,
+  -- Null when it is tracked no more: what has been logged of it keeps its name.
+  oid regclass,
   schema_name text not null,
   relation_name text not null,
   -- In the order of the primary key, as of the last event.track() or event.refresh_capture().
   key_columns text[] not null,
+  -- What its capture functions were made for, see event.capture_version().
+  capture_version text,
+  -- Did event.track() grant SELECT to the owner of this schema? Then event.untrack() takes it back.
+  is_granted boolean not null default false,
   tracked_at timestamptz not null default now(),
   constraint tracked_relation_pkey primary key (id),
   constraint tracked_relation_oid_key unique (oid)
@@ -15,7 +20,7 @@ create table event.tracked_relation (
 
 -- The change log: one row for each row that a statement inserted, deleted or changed. Of an update, "new" and
 -- "old" hold only the fields that changed. Nobody but Rowcast is granted anything on it; rows are only ever added,
--- except that a capture whose statement contained other statements puts theirs after its own (event.settle_nested).
+-- except that a capture whose statement contained other statements puts theirs after its own (event.settle).
 create table event.change (
   seq bigint generated always as identity,
   -- The top-level transaction: a position is a snapshot, and decides by it what has been seen.

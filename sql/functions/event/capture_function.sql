@@ -1,76 +1,15 @@
--- The definition of the trigger function that captures one command (insert, update, delete or truncate) on a tracked
--- relation. Generated, so that the statement which writes the log is static, and planned once in each connection.
-create or replace function event.capture_function(relation_id integer, command text) returns text
+-- The definition of the trigger function that captures one command (insert, update, delete or truncate) on a relation.
+-- Generated for the relation as it is now, so that the statements which write the log are static, and planned once in
+-- each connection.
+create or replace function event.capture_function(relation regclass, relation_id integer, command text) returns text
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_relation regclass := (select r.oid from event.tracked_relation as r where r.id = capture_function.relation_id);
-  v_has_composites boolean := exists (
-    select from event.type_parts(v_relation) as p join pg_type as t on t.oid = p.type where t.typtype = 'c'
-  );
-  v_settings text := (
+  v_settings text := coalesce((
     select string_agg(format(' set %I = %L', s.name, s.value), '' order by s.name)
-    from event.capture_settings(v_relation) as s
-  );
-  v_command text := capture_function.command;
-  v_log text;
+    from event.capture_settings(relation) as s
+  ), '');
 begin
-  v_log := case v_command
-    when 'truncate' then format(
-      $sql$
-  v_settings := event.pin_settings(%1$s);
-  v_sql := event.capture_sql(%1$s, 'truncate', tg_relid);
-  if v_sql is not null then
-    execute v_sql;
-    get diagnostics v_count = row_count;
-  end if;
-  perform event.restore_settings(v_settings);
-$sql$, capture_function.relation_id)
-    else format(
-      $sql$
-  -- No rows: no answer. The shape is asked for by the planner, who asks again when the relation is altered.
-  select event.%1$s(%2$s) = %3$L, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s limit 1;
-  if v_is_current is null then
-    return null;
-  elsif v_is_current then
-    %5$s;
-    get diagnostics v_count = row_count;%6$s
-  else
-    -- Altered since: right as well, but slower, until event.refresh_capture().
-    v_settings := event.pin_settings(%7$s);
-    v_sql := event.capture_sql(%7$s, %8$L);
-    if v_sql is not null then
-      execute v_sql;
-      get diagnostics v_count = row_count;%9$s
-    end if;
-    perform event.restore_settings(v_settings);
-  end if;
-$sql$,
-      case when v_has_composites then 'shape_now' else 'shape' end,
-      v_relation::oid,
-      event.shape(v_relation),
-      case v_command when 'delete' then 'old_rows' else 'new_rows' end,
-      event.capture_sql(capture_function.relation_id, v_command),
-      case when v_command = 'update' then format(
-        $sql$
-    if current_setting('rowcast.moved', true) = 'on' then
-      perform set_config('rowcast.moved', '', true);
-      %s;
-      get diagnostics v_moved = row_count;
-      v_count := v_count + v_moved;
-    end if;$sql$, event.capture_sql(capture_function.relation_id, 'move')) end,
-      capture_function.relation_id,
-      v_command,
-      case when v_command = 'update' then format(
-        $sql$
-      if current_setting('rowcast.moved', true) = 'on' then
-        perform set_config('rowcast.moved', '', true);
-        execute event.capture_sql(%s, 'move');
-        get diagnostics v_moved = row_count;
-        v_count := v_count + v_moved;
-      end if;$sql$, capture_function.relation_id) end)
-  end;
-
   return format(
     $function$create or replace function event.%1$I() returns trigger
 language plpgsql security definer set search_path = ''%2$s
@@ -80,35 +19,39 @@ declare
   v_is_current boolean;
   v_is_attached boolean := false;
   v_count bigint := 0;
-  v_moved bigint;
+  v_count_moved bigint;
+  v_names text[];
+  v_types oid[];
   v_sql text;
   v_settings text[];
 begin
+  -- Made for this trigger of this relation: in any other it would forge the log. A partition may have been detached.
   if tg_name <> %3$L or tg_relid <> %4$s and not event.is_captured(%5$s, tg_relid) then
-    return null; -- a trigger that is not ours, or a partition that is none any more
+    return null;
   end if;
 %6$s
   if v_count > 0 then
-    if pg_trigger_depth() > 1 or current_setting(%7$L, true) <> '' then
-      perform event.settle_nested(%5$s, v_count);
+    if not pg_try_advisory_xact_lock_shared(event.bell_key()) then
+      perform event.ring();
     end if;
-    perform event.ring();
     if v_is_attached then
       perform event.notify_captured(%5$s, v_count);
     end if;
   end if;
   return null;
 end;
-$capture$;
+$capture$
 $function$,
-    format('capture_%s_%s', capture_function.relation_id, v_command),
+    format('capture_%s_%s', relation_id, command),
     v_settings,
-    'rowcast_' || v_command,
-    v_relation::oid,
-    capture_function.relation_id,
-    v_log,
-    'rowcast.nested_' || capture_function.relation_id);
+    'rowcast_' || command,
+    relation::oid,
+    relation_id,
+    case command
+      when 'truncate' then event.capture_truncate_body(relation_id)
+      else event.capture_body(relation, relation_id, command)
+    end);
 end;
 $$;
 
-revoke execute on function event.capture_function(integer, text) from public;
+revoke execute on function event.capture_function(regclass, integer, text) from public;

@@ -1,67 +1,95 @@
--- The statement that logs what one statement did to a tracked relation, for its shape as it is now: "insert", "delete",
--- "update" (field_update for rows that changed, row_delete for those whose key did), "move" (then row_insert for these)
--- or "truncate". It reads the transition tables old_rows and new_rows; for truncate, the relation itself. Null if no
--- column names a row.
+-- The statement that logs what one statement did to a relation. "command" is
+--   insert, delete;
+--   update: a field_update for each row that changed, a row_delete for each whose key did;
+--   move: after that, a row_insert for each of the latter. All that leave a key come before all that take one, since rows
+--     may have swapped keys;
+--   truncate: a row_delete for each row of the table "truncated".
+-- It reads the transition tables old_rows (as o) and new_rows (as n); with "names" and "types", for columns other than the
+-- catalogue's. Null if no columns name a row.
 --
--- The statement takes no parameters and qualifies every column by its source, o for old and n for new: whatever a
--- column is called, it is no variable of the trigger function around it.
-create or replace function event.capture_sql(relation_id integer, command text, truncated regclass default null) returns text
+-- The statement takes no parameters and qualifies every column: whatever a column is called, it is no variable
+-- of the trigger function around it.
+create or replace function event.capture_sql(
+  relation regclass, relation_id integer, command text,
+  names text[] default null, types oid[] default null, truncated regclass default null
+) returns text
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_relation regclass := (select r.oid from event.tracked_relation as r where r.id = capture_sql.relation_id);
-  v_old_key text := event.key_expression(v_relation, 'o');
-  v_new_key text := event.key_expression(v_relation, 'n');
-  v_old_row text := event.row_expression(v_relation, 'o');
-  v_new_row text := event.row_expression(v_relation, 'n');
-  v_old_rows text := event.transition_source(v_relation, 'old_rows');
-  v_new_rows text := event.transition_source(v_relation, 'new_rows');
-  v_join record := event.key_join(v_relation);
-  v_query text := case capture_sql.command
-    when 'insert' then
-      format($sql$select 'row_insert'::event.operation, %s, %s, null::json from %s as n$sql$, v_new_key, v_new_row, v_new_rows)
-    when 'delete' then
-      format($sql$select 'row_delete'::event.operation, %s, null::json, %s from %s as o$sql$, v_old_key, v_old_row, v_old_rows)
-    when 'truncate' then
-      format($sql$select 'row_delete'::event.operation, %s, null::json, %s from only %s as o$sql$, v_old_key, v_old_row,
-        capture_sql.truncated)
+  v_is_new boolean := command in ('insert', 'move');
+  v_side text := case when v_is_new then 'n' else 'o' end;
+  v_key text := event.key_sql(relation, v_side, names, types);
+  v_columns text := event.row_columns(relation, v_side, names, types);
+  v_old_rows text := event.transition_source(relation, 'old_rows', names, types) || ' as o';
+  v_new_rows text := event.transition_source(relation, 'new_rows', names, types) || ' as n';
+  v_row text;
+  v_join text;
+  v_no_old text;
+  v_no_new text;
+  v_query text;
+begin
+  if v_key is null then
+    return null;
+  end if;
+
+  if command in ('insert', 'delete', 'truncate') then
+    v_row := case when v_columns is null then format('row_to_json(%s.*)', v_side) else 'row_to_json(r.*)' end;
+    v_query := format('select %L::event.operation, %s, %s from %s%s',
+      case when v_is_new then 'row_insert' else 'row_delete' end,
+      v_key,
+      case when v_is_new then v_row || ', null::json' else 'null::json, ' || v_row end,
+      case command when 'insert' then v_new_rows when 'delete' then v_old_rows else format('only %s as o', truncated) end,
+      case when v_columns is null then '' else format(' cross join lateral (select %s) as r', v_columns) end);
+  else
+    v_row := case
+      when v_columns is null then format('row_to_json(%s.*)', v_side)
+      else format('(select row_to_json(r.*) from (select %s) as r)', v_columns)
+    end;
     -- A full join can only be a hash or a merge join. The planner does not know how many rows a later statement brings: a
     -- nested loop, planned for one row and kept, would take hours for a hundred thousand. "offset 0" keeps the
-    -- planner from turning it into another join, and from evaluating anything twice.
-    when 'update' then format(
-      $sql$
-      select u.op, u.key, u.new::json, u.old::json
-      from (
-        select
-          case
-            when %1$s then case set_config('rowcast.moved', 'on', true) when 'on' then 'row_delete'::event.operation end
-            else 'field_update'
-          end as op,
-          case when %2$s then null else %3$s end as key,
-          case when %1$s then null else %4$s end as new,
-          case when %1$s then (%5$s)::text else %6$s end as old
-        from %7$s as o full join %8$s as n on %9$s
-        offset 0
-      ) as u
-      where u.key is not null and u.new is distinct from '{}'
-      $sql$, v_join.no_new, v_join.no_old, v_old_key, event.changed_fields(v_relation, 'n'), v_old_row,
-      event.changed_fields(v_relation, 'o'), v_old_rows, v_new_rows, v_join.condition)
-    when 'move' then format(
-      $sql$
-      select 'row_insert'::event.operation, u.key, u.new, null::json
-      from (
-        select case when %1$s then %2$s end as key, case when %1$s then %3$s end as new
-        from %4$s as o full join %5$s as n on %6$s
-        offset 0
-      ) as u
-      where u.key is not null
-      $sql$, v_join.no_old, v_new_key, v_new_row, v_old_rows, v_new_rows, v_join.condition)
-  end;
-begin
+    -- planner from turning it into another join, and from evaluating an expression twice.
+    select
+      format('from %s full join %s on %s offset 0', v_old_rows, v_new_rows,
+        string_agg(
+          case when k.is_identity then format('o.%1$I = n.%1$I', k.name)
+            else event.key_part(k.type, format('o.%I', k.name)) || ' = ' || event.key_part(k.type, format('n.%I', k.name))
+          end, ' and ' order by k.place)),
+      -- "is distinct from null" asks for the row, "is null" would ask for each of its columns.
+      case when bool_or(k.is_nullable) then 'o.* is not distinct from null' else format('o.%I is null', min(k.name)) end,
+      case when bool_or(k.is_nullable) then 'n.* is not distinct from null' else format('n.%I is null', min(k.name)) end
+    into v_join, v_no_old, v_no_new
+    from event.key_parts(relation, names, types) as k;
+
+    v_query := case command
+      when 'move' then format(
+        $sql$
+        select 'row_insert'::event.operation, u.key, u.new, null::json
+        from (select case when %1$s then %2$s end as key, case when %1$s then %3$s end as new %4$s) as u
+        where u.key is not null
+        $sql$, v_no_old, v_key, v_row, v_join)
+      else format(
+        $sql$
+        select u.op, u.key, u.new::json, u.old::json
+        from (
+          select
+            case
+              when %1$s then case set_config('rowcast.moved', 'on', true) when 'on' then 'row_delete'::event.operation end
+              else 'field_update'
+            end as op,
+            case when %7$s then null else %2$s end as key,
+            case when %1$s then null else %3$s end as new,
+            case when %1$s then (%4$s)::text else %5$s end as old
+          %6$s
+        ) as u
+        where u.key is not null and u.new is distinct from '{}'
+        $sql$, v_no_new, v_key, event.changed_fields(relation, 'n', names, types), v_row,
+        event.changed_fields(relation, 'o', names, types), v_join, v_no_old)
+    end;
+  end if;
   return format(
     'insert into event.change (actor, relation_id, op, key, new, old) select (select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
-    capture_sql.relation_id, v_query);
+    relation_id, v_query);
 end;
 $$;
 
-revoke execute on function event.capture_sql(integer, text, regclass) from public;
+revoke execute on function event.capture_sql(regclass, integer, text, text[], oid[], regclass) from public;

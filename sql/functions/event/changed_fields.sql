@@ -1,24 +1,23 @@
 -- SQL of type text that gives the fields in which a row after an update (n) differs from the row before (o), as a JSON
 -- object of the values of "side": n or o.
-create or replace function event.changed_fields(relation regclass, side text) returns text
+create or replace function event.changed_fields(relation regclass, side text, names text[] default null, types oid[] default null)
+returns text
 language sql stable set search_path = ''
 as $$
   -- In portions, because a function takes a hundred arguments and a table may have sixteen hundred columns.
   select format($sql$'{' || concat_ws(',', %s) || '}'$sql$, string_agg(p.sql, ', ' order by p.portion))
   from (
     select
-      a.attnum / 64,
+      c.place / 64,
       format($sql$nullif(concat_ws(',', %s), '')$sql$, string_agg(
         format($sql$case when %s then %L || coalesce(to_json(%s)::text, 'null') end$sql$,
-          event.difference_expression(a.atttypid, event.is_bytewise(a.attcollation),
-            format('n.%I', a.attname), format('o.%I', a.attname)),
-          to_json(a.attname)::text || ':',
-          event.encode_expression(a.atttypid, format('%I.%I', changed_fields.side, a.attname))),
-        ', ' order by a.attnum))
-    from pg_attribute as a
-    where a.attrelid = changed_fields.relation and a.attnum > 0 and not a.attisdropped
-    group by a.attnum / 64
+          event.difference_expression(c.type, c.is_bytewise, format('n.%I', c.name), format('o.%I', c.name)),
+          to_json(c.name)::text || ':',
+          event.encode_expression(c.type, format('%I.%I', changed_fields.side, c.name))),
+        ', ' order by c.place))
+    from event.relation_columns(changed_fields.relation, changed_fields.names, changed_fields.types) as c
+    group by c.place / 64
   ) as p (portion, sql);
 $$;
 
-revoke execute on function event.changed_fields(regclass, text) from public;
+revoke execute on function event.changed_fields(regclass, text, text[], oid[]) from public;

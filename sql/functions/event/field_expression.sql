@@ -3,9 +3,9 @@
 create or replace function event.field_expression(relation regclass, alias text, column_name text) returns text
 language sql stable security definer set search_path = ''
 as $$
-  select format('json_build_object(%L, %s)', a.attname,
-    event.encode_expression(a.atttypid, format('%I.%I', field_expression.alias, a.attname)))
-  from pg_attribute as a
-  where a.attrelid = field_expression.relation and a.attname = field_expression.column_name
-    and a.attnum > 0 and not a.attisdropped;
+  select format('json_build_object(%L, %s)', c.name, event.encode_expression(c.type, format('%I.%I', field_expression.alias, c.name)))
+  from event.relation_columns(field_expression.relation) as c
+  where c.name = field_expression.column_name;
 $$;
+
+grant execute on function event.field_expression(regclass, text, text) to public;

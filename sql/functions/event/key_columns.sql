@@ -15,12 +15,9 @@ as $$
       select r.key_columns
       from event.tracked_relation as r
       where r.oid = key_columns.relation
-        and not exists (
-          select from unnest(r.key_columns) as k (name)
-          where not exists (
-            select from pg_attribute as a where a.attrelid = r.oid and a.attname = k.name and not a.attisdropped
-          )
-        )
+        and r.key_columns <@ array(select c.name from event.relation_columns(r.oid) as c)
     )
   );
 $$;
+
+grant execute on function event.key_columns(regclass) to public;

@@ -1,20 +1,26 @@
--- Remakes the capture functions of relations that have been altered since they were made. Until then their changes are
--- captured as rightly, only slower.
+-- Makes the capture functions of tracked relations anew where they are out of date: altered relations are captured as
+-- rightly without, only slower. Also forgets relations that have been dropped. Safe beside writers, and for several at once.
 create or replace function event.refresh_capture() returns void
 language plpgsql security definer set search_path = ''
 as $$
 declare
-  v_id integer;
+  v_relation record;
+  v_command text;
 begin
-  if not pg_try_advisory_xact_lock(event.bell_key() + 1) then
-    return; -- somebody is at it
-  end if;
-  for v_id in
-    select r.id from event.tracked_relation as r
-    join pg_proc as p on p.proname = format('capture_%s_insert', r.id) and p.pronamespace = 'event'::regnamespace
-    where strpos(p.prosrc, event.shape(r.oid)) = 0
+  for v_relation in
+    select r.id, r.oid, c.oid is null as is_dropped
+    from event.tracked_relation as r
+    left join pg_class as c on c.oid = r.oid
+    where r.oid is not null and (c.oid is null or r.capture_version is distinct from event.capture_version(r.oid))
+    order by r.id
   loop
-    perform event.make_capture_functions(v_id);
+    if v_relation.is_dropped then
+      perform event.drop_capture(v_relation.oid);
+    else
+      perform event.make_capture(v_relation.oid);
+    end if;
   end loop;
 end;
 $$;
+
+grant execute on function event.refresh_capture() to public;

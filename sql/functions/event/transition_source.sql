@@ -1,26 +1,19 @@
--- A transition table as a source for SQL. A virtual generated column is not computed in it, so it is here.
-create or replace function event.transition_source(relation regclass, name text) returns text
-language plpgsql stable set search_path = ''
+-- A transition table as a source for SQL, with its virtual generated columns computed.
+create or replace function event.transition_source(relation regclass, source text, names text[] default null, types oid[] default null)
+returns text
+language sql stable set search_path = ''
 as $$
-declare
-  v_columns text;
-begin
-  select string_agg(
-    case when a.attgenerated = 'v'
-      then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
-      else quote_ident(a.attname)
-    end, ', ' order by a.attnum)
-  into v_columns
-  from pg_attribute as a
-  left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  where a.attrelid = transition_source.relation and a.attnum > 0 and not a.attisdropped
-  having bool_or(a.attgenerated = 'v');
-
-  return case
-    when v_columns is null then quote_ident(transition_source.name)
-    else format('(select %s from %I)', v_columns, transition_source.name)
-  end;
-end;
+  select coalesce(
+    (
+      select format('(select %s from %s)',
+        string_agg(
+          case when c.computed_from is null then quote_ident(c.name) else format('%s as %I', c.computed_from, c.name) end,
+          ', ' order by c.place),
+        transition_source.source)
+      from event.relation_columns(transition_source.relation, transition_source.names, transition_source.types) as c
+      having bool_or(c.computed_from is not null)
+    ),
+    transition_source.source);
 $$;
 
-revoke execute on function event.transition_source(regclass, text) from public;
+revoke execute on function event.transition_source(regclass, text, text[], oid[]) from public;

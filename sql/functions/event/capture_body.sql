@@ -1,0 +1,96 @@
+-- The part of event.capture_function() that logs what an insert, update or delete did.
+--
+-- A static statement would fail when a column that it names is gone, and a writer must never fail. So it is asked first
+-- whether the relation still has the shape that this was made for. If not, the statement is made anew: as right, but
+-- slower, until event.refresh_capture() makes a new function. (A writer cannot make it: of two at once, one would fail.)
+create or replace function event.capture_body(relation regclass, relation_id integer, command text) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_source text := case command when 'delete' then 'old_rows' else 'new_rows' end;
+  v_has_composites boolean := exists (
+    select from event.type_parts(relation) as p join pg_type as t on t.oid = p.type where t.typtype = 'c'
+  );
+  v_count_static text := '';
+  v_count_dynamic text := '';
+begin
+  if command = 'update' then
+    v_count_static := format($sql$
+    if current_setting('rowcast.moved', true) = 'on' then
+      v_sql := set_config('rowcast.moved', '', true);
+      %s;
+      get diagnostics v_count_moved = row_count;
+      v_count := v_count + v_count_moved;
+    end if;$sql$, event.capture_sql(relation, relation_id, 'move'));
+    v_count_dynamic := format($sql$
+        if current_setting('rowcast.moved', true) = 'on' then
+          v_sql := set_config('rowcast.moved', '', true);
+          execute event.capture_sql_now(%s, 'move', v_names, v_types);
+          get diagnostics v_count_moved = row_count;
+          v_count := v_count + v_count_moved;
+        end if;$sql$, relation_id);
+  end if;
+
+  return format($sql$
+  if current_setting('transaction_isolation') = 'read committed' then
+    -- No rows: no answer. PostgreSQL asks for the shape when it plans this, and plans anew when the relation is altered.
+    select event.%1$s(%2$s) = %3$L, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s limit 1;
+  else
+    -- Sees the catalogue as it was when the transaction began: the rows themselves tell their columns.
+    select %5$s, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s as r limit 1;
+    if v_is_current then
+      select %6$s into v_is_current from %4$s as r limit 1;
+    end if;
+  end if;
+
+  if v_is_current then
+    %7$s;
+    get diagnostics v_count = row_count;%8$s
+  elsif not v_is_current then
+    begin
+      v_names := array(select k.name from (select * from %4$s limit 1) as r, json_object_keys(row_to_json(r.*)) as k (name));
+      execute event.types_sql(%4$L, v_names) into v_types;
+      v_sql := event.capture_sql_now(%9$s, %10$L, v_names, v_types);
+      if v_sql is not null then
+        v_settings := event.pin_settings(%9$s);
+        execute v_sql;
+        get diagnostics v_count = row_count;%11$s
+        perform event.restore_settings(v_settings);
+      end if;
+    exception when others then
+      raise warning 'Rowcast could not capture %10$s of %%: %%', tg_relid::regclass, sqlerrm
+        using hint = 'Its followers miss this change.';
+    end;
+  end if;
+
+  -- Closes what event.open_statement() opened. Unless other statements were open meanwhile, that is all.
+  if current_setting(%12$L, true) = '{NULL}' then
+    v_sql := set_config(%12$L, '', true);
+  else
+    perform event.settle(%9$s, v_count, %12$L);
+    v_is_attached := false;
+  end if;
+$sql$,
+    case when v_has_composites then 'shape_now' else 'shape' end,
+    relation::oid,
+    event.shape(relation),
+    v_source,
+    (
+      select format('array(select json_object_keys(row_to_json(r.*))) = %L', array_agg(c.name order by c.place))
+      from event.relation_columns(relation) as c
+    ),
+    (
+      select format('array[%s]::oid[] = %L', string_agg(format('pg_typeof(r.%I)', c.name), ', ' order by c.place),
+        array_agg(c.type order by c.place))
+      from event.relation_columns(relation) as c
+    ),
+    event.capture_sql(relation, relation_id, command),
+    v_count_static,
+    relation_id,
+    command,
+    v_count_dynamic,
+    'rowcast.open_' || relation_id);
+end;
+$$;
+
+revoke execute on function event.capture_body(regclass, integer, text) from public;

@@ -1,0 +1,26 @@
+-- Notes that a relation is tracked, under the number that its capture functions bear, or that it has been tracked again.
+-- The triggers prove that the relation's owner wants it: anyone may call this.
+create or replace function event.register_capture(relation regclass, relation_id integer, is_granted boolean) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (
+    select from pg_trigger as t
+    where t.tgrelid = relation and t.tgname = 'rowcast_truncate'
+      and t.tgfoid = to_regproc(format('event.capture_%s_truncate', relation_id))
+  ) then
+    raise exception using errcode = 'RC004', message = format('%s is not tracked', relation), hint = 'Call event.track().';
+  end if;
+
+  insert into event.tracked_relation as r (id, oid, schema_name, relation_name, key_columns, capture_version, is_granted)
+  overriding system value
+  select relation_id, c.oid, n.nspname, c.relname, event.key_columns(c.oid), event.capture_version(c.oid), register_capture.is_granted
+  from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+  where c.oid = relation
+  on conflict on constraint tracked_relation_oid_key do update
+    set schema_name = excluded.schema_name, relation_name = excluded.relation_name, key_columns = excluded.key_columns,
+      is_granted = r.is_granted or excluded.is_granted;
+end;
+$$;
+
+grant execute on function event.register_capture(regclass, integer, boolean) to public;
