@@ -33,8 +33,8 @@ export function explain(error: unknown): Explanation {
   const help = hint ?? (code && advice[code])
   if (help) return { text: `${message}\n${help}`, exitCode: 1 }
   if (code || error instanceof RowcastError || error.constructor === Error) {
-    const cause = error.cause instanceof Error ? `\n${error.cause.message}` : ''
-    return { text: `${message}${cause}`, exitCode: 1 }
+    const cause = error.cause instanceof Error ? error.cause.message : ''
+    return { text: message.includes(cause) ? message : `${message}\n${cause}`, exitCode: 1 }
   }
   return { text: error.stack ?? message, exitCode: 1 }
 }
