@@ -23,7 +23,11 @@ export function createPool(database: Database, max: number): pg.Pool {
 
 /** A pool whose connections encode values as the change log does. */
 export function createEncodingPool(database: Database, max: number): pg.Pool {
-  return new pg.Pool({ ...clientConfig(database), max, onConnect: (client) => client.query(pinned).then(() => undefined) })
+  return new pg.Pool({
+    ...clientConfig(database),
+    max,
+    onConnect: (client) => client.query(pinned).then(() => undefined),
+  })
 }
 
 /** A single connection whose values are encoded as in the change log. The caller ends it. */

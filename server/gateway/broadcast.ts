@@ -1,5 +1,5 @@
 import { formatPosition } from '../../shared/position.ts'
-import { isRefusal } from '../db/refusal.ts'
+import { isRefusal } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'

@@ -19,6 +19,7 @@ import {
 import { define, type Definition } from '../routing/definition.ts'
 import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
+import { isOutage } from '../db/failures.ts'
 import type { Pools } from '../db/pools.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
 import type { Following } from './following.ts'
@@ -89,7 +90,7 @@ export class Gateway {
   }
 
   #serve(socket: GatewaySocket): void {
-    const answer = <T>(reply: unknown, work: () => Promise<T>) => answerOnce(this.#parts.logger, reply, work)
+    const answer = <T>(reply: unknown, work: () => Promise<T>) => this.#answer(socket, reply, work)
     socket.on('attach', (request, reply) =>
       answer(reply, () => this.#attach(socket, parse(attachSchema, request))),
     )
@@ -103,6 +104,20 @@ export class Gateway {
       answer(reply, () => this.#acknowledge(socket, parse(ackSchema, request))),
     )
     socket.on('disconnect', () => this.#detach(socket))
+  }
+
+  /** Answers a request exactly once, if the client wants an answer. Of a failure of ours, only the code crosses the wire. */
+  async #answer<T>(socket: GatewaySocket, reply: unknown, work: () => Promise<T>): Promise<void> {
+    let result: Reply<T>
+    try {
+      result = await replyTo(work)
+    } catch (error) {
+      this.#parts.logger.error({ err: error }, 'could not answer a request')
+      // Without the database there is no answer yet: the client comes back and asks again.
+      if (isOutage(error)) return void socket.disconnect(true)
+      result = { ok: false, code: 'internal', message: 'the server failed; its log says why' }
+    }
+    if (typeof reply === 'function') reply(result) // a client may send anything, or nothing
   }
 
   async #attach(socket: GatewaySocket, request: AttachRequest): Promise<Attached> {
@@ -122,7 +137,7 @@ export class Gateway {
     const from = request.position === undefined ? null : this.#snapshotOf(request.position)
     const answers = await Promise.all(
       request.subscriptions.map(async ({ subscription, held }) => {
-        const reply = await replyTo(this.#parts.logger, () => define(pools.encoding, subscription, identity))
+        const reply = await replyTo(() => define(pools.encoding, subscription, identity))
         return { subscription, held, reply }
       }),
     )
@@ -235,20 +250,13 @@ function parse<const S extends v.GenericSchema>(schema: S, input: unknown): v.In
   throw new RowcastError('invalid_message', `${path === null ? '' : `${path}: `}${issue.message}`)
 }
 
-/** Answers a request exactly once, if the client wants an answer. */
-async function answerOnce<T>(logger: Logger, reply: unknown, work: () => Promise<T>): Promise<void> {
-  const result = await replyTo(logger, work)
-  if (typeof reply === 'function') reply(result) // a client may send anything, or nothing
-}
-
-/** Of a failure that is not the client's, only the code crosses the wire. */
-async function replyTo<T>(logger: Logger, work: () => Promise<T>): Promise<Reply<T>> {
+/** What the client did wrong is its answer; all else is thrown. */
+async function replyTo<T>(work: () => Promise<T>): Promise<Reply<T>> {
   try {
     return { ok: true, value: await work() }
   } catch (error) {
     if (error instanceof RowcastError) return { ok: false, code: error.code, message: error.message }
-    logger.error({ err: error }, 'could not answer a request')
-    return { ok: false, code: 'internal', message: 'the server failed; its log says why' }
+    throw error
   }
 }
 
