@@ -10,6 +10,7 @@ import { AccessWatch } from './gateway/access-watch.ts'
 import { Broadcast } from './gateway/broadcast.ts'
 import type { GatewayServer } from './gateway/connection.ts'
 import { encodedJsonParser } from './gateway/encoded-json.ts'
+import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import { Gateway, type Authenticate } from './gateway/gateway.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
@@ -97,13 +98,15 @@ async function serve(
   pools: Pools,
   logger: Logger,
 ): Promise<Rowcast> {
+  const { allowedOrigins = [] } = options
   const io: GatewayServer = new Server(options.httpServer, {
     path: options.path ?? defaultPath,
     parser: encodedJsonParser,
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
     maxHttpBufferSize: 1_000_000,
-    ...(options.allowedOrigins && { cors: { origin: [...options.allowedOrigins], credentials: true } }),
+    cors: { origin: [...allowedOrigins], credentials: true },
+    allowRequest: (request, decide) => decide(null, isAllowedOrigin(request, allowedOrigins)),
   })
   const following = new Following()
   const welcome = new Welcome(
