@@ -27,8 +27,12 @@ export class ChatPage {
     return this.page.locator('.message-body')
   }
 
+  /** The message that says this, edited or not. */
   message(text: string): Locator {
-    return this.page.locator('.message').filter({ has: this.page.getByText(text, { exact: true }) })
+    const body = new RegExp(`^${text.replace(/[^\w ]/g, '\\$&')}(\\(edited\\))?$`)
+    return this.page
+      .locator('.message')
+      .filter({ has: this.page.locator('.message-body', { hasText: body }) })
   }
 
   channel(name: string): Locator {

@@ -1,15 +1,16 @@
-import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react'
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type Ref } from 'react'
 import { messageOf } from '../api/api.ts'
-import { sendMessage } from '../api/endpoints.ts'
 import type { Channel } from '../tables.ts'
 import { IconButton } from '../ui/icon-button.tsx'
 import { loadDraft, saveDraft } from './drafts.ts'
 import { GrowingTextarea } from './growing-textarea.tsx'
+import { sendAsMember } from './send-as-member.ts'
 import { textLimit } from './text-limit.ts'
 import './composer.css'
 
 interface ComposerProps {
   readonly channel: Channel
+  readonly field: Ref<HTMLTextAreaElement>
   readonly onSend: () => void
   readonly onEditLast: () => void
 }
@@ -18,22 +19,16 @@ interface ComposerProps {
  * Where a message is written. The field is free again at once; messages leave one after the other, in the
  * order of writing. One that cannot be sent comes back, with the reason.
  */
-export function Composer({ channel, onSend, onEditLast }: ComposerProps) {
+export function Composer({ channel, field, onSend, onEditLast }: ComposerProps) {
   const [text, setText] = useState(() => loadDraft(channel.id))
   const [error, setError] = useState<string | null>(null)
   const [waiting, setWaiting] = useState(0)
   const queue = useRef(Promise.resolve())
-  const field = useRef<HTMLTextAreaElement>(null)
   const noteId = useId()
   const { isOver, note } = textLimit(text)
   const canSend = text.trim() !== '' && !isOver
 
   useEffect(() => saveDraft(channel.id, text), [channel.id, text])
-
-  useEffect(() => {
-    // On a phone this would bring up the keyboard over what one came to read.
-    if (window.matchMedia('(hover: hover)').matches) field.current?.focus()
-  }, [])
 
   function send() {
     if (!canSend) return
@@ -43,7 +38,7 @@ export function Composer({ channel, onSend, onEditLast }: ComposerProps) {
     setWaiting((waiting) => waiting + 1)
     onSend()
     queue.current = queue.current
-      .then(async () => void (await sendMessage(channel.id, body)))
+      .then(() => sendAsMember(channel.id, body))
       .catch((error: unknown) => {
         setText((text) => (text === '' ? body : `${body}\n${text}`))
         setError(messageOf(error))

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import type { Channel, Membership } from '../tables.ts'
 import { Composer } from './composer.tsx'
 import { MessageList, type MessageListHandle } from './message-list.tsx'
@@ -12,31 +12,47 @@ interface ConversationProps {
 
 /** A channel's messages and the place to write one. */
 export function Conversation({ channel, membership }: ConversationProps) {
-  const window = useMessageWindow(channel.id)
+  const messages = useMessageWindow(channel.id)
   const list = useRef<MessageListHandle>(null)
+  const field = useRef<HTMLTextAreaElement>(null)
   const [editingId, setEditingId] = useState<number | null>(null)
+
+  const focusField = useCallback(() => {
+    // On a phone this would bring up the keyboard over what one reads.
+    if (window.matchMedia('(hover: hover)').matches) field.current?.focus()
+  }, [])
+  const edit = useCallback(
+    (messageId: number | null) => {
+      setEditingId(messageId)
+      if (messageId === null) focusField()
+    },
+    [focusField],
+  )
+  useEffect(focusField, [focusField])
 
   return (
     <>
-      {window.status === 'loading' && <LoadingMessages />}
-      {window.status === 'error' && (
+      {messages.status === 'loading' && <LoadingMessages />}
+      {messages.status === 'error' && (
         <div className="empty conversation-fill" role="alert">
           <h2>The messages cannot be shown</h2>
-          <p>{window.message}</p>
+          <p>{messages.message}</p>
         </div>
       )}
-      {window.status === 'ready' && (
+      {messages.status === 'ready' && (
         <MessageList
           ref={list}
           channel={channel}
           membership={membership}
-          window={window}
+          window={messages}
           editingId={editingId}
-          onEdit={setEditingId}
+          onEdit={edit}
+          onDeleted={focusField}
         />
       )}
       <Composer
         channel={channel}
+        field={field}
         onSend={() => list.current?.toBottom()}
         onEditLast={() => setEditingId(list.current?.lastOwnId() ?? null)}
       />

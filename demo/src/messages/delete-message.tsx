@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { flushSync } from 'react-dom'
 import { messageOf } from '../api/api.ts'
 import { deleteMessage } from '../api/endpoints.ts'
 import type { Message } from '../tables.ts'
@@ -8,10 +9,11 @@ import './delete-message.css'
 interface DeleteMessageProps {
   readonly message: Message
   readonly onClose: () => void
+  readonly onDeleted: () => void
 }
 
 /** Asks once more: there is no way back. */
-export function DeleteMessage({ message, onClose }: DeleteMessageProps) {
+export function DeleteMessage({ message, onClose, onDeleted }: DeleteMessageProps) {
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<string | null>(null)
 
@@ -20,7 +22,8 @@ export function DeleteMessage({ message, onClose }: DeleteMessageProps) {
     setError(null)
     try {
       await deleteMessage(message.id)
-      onClose()
+      flushSync(onClose) // while the dialog is there, nothing else can have the focus
+      onDeleted()
     } catch (error) {
       setError(messageOf(error))
       setBusy(false)

@@ -27,19 +27,21 @@ interface MessageListProps {
   readonly window: Extract<MessageWindow, { status: 'ready' }>
   readonly editingId: number | null
   readonly onEdit: (messageId: number | null) => void
+  readonly onDeleted: () => void
   readonly ref: Ref<MessageListHandle>
 }
 
-export function MessageList({ channel, membership, window, editingId, onEdit, ref }: MessageListProps) {
+export function MessageList(props: MessageListProps) {
+  const { channel, membership, window, editingId, onEdit, onDeleted, ref } = props
   const { messages, hasOlder, isLoadingOlder, loadOlder } = window
   const me = useMe()
   const people = usePeople()
   const isVisible = usePageVisible()
-  const unreadAfter = useUnreadLine(membership)
+  const newestId = messages.at(-1)?.id ?? 0
+  const unreadAfter = useUnreadLine(membership, newestId)
   const [deletingId, setDeletingId] = useState<number | null>(null)
   const entries = useMemo(() => layTimeline(messages, unreadAfter, me.id), [messages, unreadAfter, me.id])
   const { scroller, content, isAtBottom, onScroll, toBottom } = useFollowBottom(entries, '.unread-line')
-  const newestId = messages.at(-1)?.id ?? 0
   useReadMark(membership, newestId, isAtBottom && isVisible)
 
   useImperativeHandle(ref, () => ({
@@ -98,7 +100,9 @@ export function MessageList({ channel, membership, window, editingId, onEdit, re
         </ol>
       </div>
       <NewMessagesPill messages={messages} myId={me.id} isAtBottom={isAtBottom} onClick={toBottom} />
-      {deleting && <DeleteMessage message={deleting} onClose={() => setDeletingId(null)} />}
+      {deleting && (
+        <DeleteMessage message={deleting} onClose={() => setDeletingId(null)} onDeleted={onDeleted} />
+      )}
     </div>
   )
 }

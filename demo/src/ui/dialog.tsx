@@ -1,4 +1,4 @@
-import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react'
+import { useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 import './dialog.css'
 
 interface DialogProps {
@@ -11,7 +11,8 @@ interface DialogProps {
 /** The browser's own modal dialog while mounted: it keeps the focus inside, gives it back, and closes with Escape. */
 export function Dialog({ label, className = 'dialog', onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // A layout effect, since it ends before the element is gone: a closing dialog gives the focus back.
+  useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
     return () => element?.close()
