@@ -192,6 +192,36 @@ test('E-61 rows enter and leave a filtered, ordered, limited set; it keeps its o
   ])
 })
 
+test('E-13 E-22 two connections of one session each get each live event once, and neither replays to the other', async () => {
+  await sql.query('truncate person, seat')
+  await using first = new TestSocket(server.url)
+  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: false }]
+  const reply = await first.attach({ subscriptions })
+  if (!reply.ok) throw new Error(reply.message)
+  await first.next('progress')
+  await sql.query(`insert into person values (1, 'before', 0, 'x')`)
+  await first.until((changes) => changes.length === 1)
+  await using second = new TestSocket(server.url)
+  await second.attach({ session: reply.value.session, subscriptions })
+  await second.next('progress')
+  await sql.query(`insert into person values (2, 'after', 0, 'x')`)
+  for (const socket of [first, second]) await socket.until((changes) => changes.some((c) => c.key === '[2]'))
+  expect(first.changes.map((c) => c.key)).toEqual(['[1]', '[2]'])
+  expect(second.changes.map((c) => c.key)).toEqual(['[2]'])
+  first.socket.disconnect()
+  await sql.query(`insert into person values (3, 'alone', 0, 'x')`)
+  await second.until((changes) => changes.some((c) => c.key === '[3]'))
+})
+
+test('E-12 E-28 what a session follows is durable, and following the same twice is one subscription', async () => {
+  await using socket = await attached()
+  const first = await socket.subscribe({ kind: 'row', relation: 'seat', key: [1, 'A'] })
+  const again = await socket.subscribe({ kind: 'row', relation: 'public.seat', key: ['1', 'A'] })
+  expect(again).toEqual(first)
+  const { rows } = await sql.query('select kind, key from event.subscription where id = $1', [first.id])
+  expect(rows).toEqual([{ kind: 'row', key: '[1,"A"]' }])
+})
+
 test('E-30 after unsubscribing nothing is delivered; an unknown subscription is an error', async () => {
   await sql.query(`truncate person`)
   await using socket = await attached()

@@ -144,10 +144,10 @@ export class Gateway {
     const defined = answers.flatMap(({ subscription, held, reply }) =>
       reply.ok ? [{ subscription, held, definition: reply.value }] : [],
     )
-    await sessions.replaceSubscriptions(
-      key.id,
-      defined.map(({ definition }) => definition),
-    )
+    const definitions = defined.map(({ definition }) => definition)
+    // What another connection of the session follows is the session's as well.
+    if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, definitions)
+    else await sessions.replaceSubscriptions(key.id, definitions)
     if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import type { Pass } from '../log/log-reader.ts'
+import type { Definition } from '../routing/definition.ts'
+import { Broadcast } from './broadcast.ts'
+import { LiveSession, type Connection, type GatewayServer } from './connection.ts'
+import type { EncodedJson } from './encoded-json.ts'
+import { Following } from './following.ts'
+
+const relation = { id: 1, name: 'public.t' }
+const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null } as unknown as Definition
+const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]' } as unknown as Definition
+
+function connectionOf(id: string): Connection {
+  const session = new LiveSession(id)
+  const connection = {
+    session,
+    feeds: new Map(),
+    wanted: new Map(),
+    keep: () => undefined,
+  } as unknown as Connection
+  session.connections.add(connection)
+  return connection
+}
+
+const pass = (key: string): Pass => ({
+  epoch: 'e',
+  from: '1:1:',
+  to: '2:2:',
+  transactions: [{ id: '1', at: '', rows: [{ op: 'row_insert', relationId: 1, key, new: '{"id":1}' }] }],
+  client: undefined as never, // plain feeds ask nobody
+  exportSnapshot: () => Promise.reject(new Error('not needed')),
+})
+
+test('sessions that get the same share one encoding, and a change that concerns nobody is not sent', async () => {
+  const sent: { rooms: string[]; message: EncodedJson }[] = []
+  const io = {
+    to: (rooms: string | string[]) => ({
+      emit: (event: string, message: EncodedJson) =>
+        event === 'batch' && sent.push({ rooms: [rooms].flat(), message }),
+    }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id), tableOf, new Set())
+  following.follow(connectionOf('d'), rowOf, new Set())
+  const broadcast = new Broadcast(io, following)
+
+  await broadcast.deliver(pass('[2]'))
+  expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a', 'session:b', 'session:c']])
+  await broadcast.deliver(pass('[1]'))
+  expect(sent.slice(1).map(({ rooms }) => rooms)).toEqual([
+    ['session:a', 'session:b', 'session:c'],
+    ['session:d'],
+  ])
+})
