@@ -7,6 +7,9 @@ declare
   v_text constant text := value #>> '{}';
   v_json text;
 begin
+  if jsonb_typeof(value) = 'number' and v_text ~ '^-?[1-9][0-9]{0,14}$' then
+    return v_text; -- as most keys are: spares what follows
+  end if;
   case jsonb_typeof(value)
     when 'boolean' then
       return v_text;

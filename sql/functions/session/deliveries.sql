@@ -2,13 +2,15 @@
 -- it concerns. Of all changes not visible in "after" (null: of all) and visible in "until"; or of those that this
 -- transaction made, from one sequence number to another.
 --
+-- "relation" is its canonical text; key and column_name are as in the log (see event.atom_id).
+--
 -- Rights are asked for now, the session owner's and, if there is one, the reader's: what may no longer be read
 -- is not delivered.
 create or replace function event.deliveries(
   sessions uuid[], after pg_snapshot, until pg_snapshot,
   first_seq bigint default null, last_seq bigint default null, reader name default null,
   out session_id uuid, out seq bigint, out xid xid8, out at timestamptz, out place bigint, out op event.operation,
-  out kind text, out relation text, out id text, out subscriptions text[], out data json
+  out kind text, out relation text, out key text, out column_name text, out subscriptions text[], out data json
 ) returns setof record
 language plpgsql stable security definer rows 100
 set search_path = '' set plan_cache_mode = force_custom_plan -- what is null then costs nothing
@@ -16,49 +18,69 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  with followed as materialized (
-    select u.session_id, u.id, u.kind, u.relation_id, u.key, u.column_name, u.since, n.nspname::text, c.relname::text,
-      event.key_columns(t.oid) as key_columns
+  with subscription as materialized (
+    select u.session_id, u.id, u.kind, u.relation_id, u.key, u.column_name, u.since, s.owner
     from event.session as s
     join event.subscription as u on u.session_id = s.id
-    join event.tracked_relation as t on t.id = u.relation_id
+    where s.id = any (deliveries.sessions) and (s.expires_at is null or s.expires_at > now()) and u.definition is null
+  ),
+  -- Asked once for what many subscriptions have in common.
+  readable as materialized (
+    select d.owner, d.relation_id, d.column_name, meta.format(meta.relation_id(n.nspname, c.relname)) as relation,
+      event.key_columns(t.oid) as key_columns
+    from (select distinct s.owner, s.relation_id, s.column_name from subscription as s) as d
+    join event.tracked_relation as t on t.id = d.relation_id
     join pg_catalog.pg_class as c on c.oid = t.oid
     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where s.id = any (deliveries.sessions) and (s.expires_at is null or s.expires_at > now())
-      and u.definition is null and not c.relrowsecurity
-      and event.may_read(s.owner, t.oid, u.column_name)
-      and (deliveries.reader is null or event.may_read(deliveries.reader, t.oid, u.column_name))
-  )
-  select d.session_id, d.seq, d.xid, d.at, d.place, d.op, d.kind,
-    meta.format(meta.relation_id(d.nspname, d.relname)),
-    case d.op when 'field_update' then meta.format(meta.field_id(d.nspname, d.relname, d.key::jsonb, d.column_name))
-              else meta.format(meta.row_id(d.nspname, d.relname, d.key::jsonb)) end,
-    d.ids,
-    case when d.op = 'row_insert' and not d.is_whole then event.pick(d.data, d.key_columns || d.columns) else d.data end
-  from (
-    select f.session_id, c.seq, c.xid, c.at, a.place, c.op, f.nspname, f.relname, c.key, a.column_name, f.key_columns,
-      (array_agg(f.kind order by array_position(array['table', 'row', 'column', 'field'], f.kind)))[1] as kind,
-      array_agg(f.id order by f.id) as ids,
-      array_agg(f.column_name) as columns,
-      bool_or(f.column_name is null) as is_whole,
+    where not c.relrowsecurity and event.may_read(d.owner, t.oid, d.column_name)
+      and (deliveries.reader is null or event.may_read(deliveries.reader, t.oid, d.column_name))
+  ),
+  followed as materialized (
+    select s.*, r.relation, r.key_columns
+    from subscription as s
+    join readable as r
+      on r.owner = s.owner and r.relation_id = s.relation_id and coalesce(r.column_name, '') = coalesce(s.column_name, '')
+  ),
+  change as materialized (
+    select c.seq, c.xid, c.at, c.op, c.relation_id, c.key, c.new
+    from event.change as c
+    where c.relation_id = any (array(select r.relation_id from readable as r))
+      and (deliveries.after is null or c.xid >= pg_snapshot_xmax(deliveries.after)
+        or c.xid = any (array(select pg_snapshot_xip(deliveries.after))))
+      and (deliveries.until is null or pg_visible_in_snapshot(c.xid, deliveries.until))
+      and (deliveries.first_seq is null
+        or c.xid = pg_current_xact_id() and c.seq between deliveries.first_seq and deliveries.last_seq)
+  ),
+  -- Two joins, since PostgreSQL cannot hash one whose condition has an "or".
+  concerned as (
+    select f.*, c.seq, c.xid, c.at, c.op, c.key as row_key, c.new
+    from followed as f join change as c on c.relation_id = f.relation_id
+    where f.key is null
+    union all
+    select f.*, c.seq, c.xid, c.at, c.op, c.key, c.new
+    from followed as f join change as c on c.relation_id = f.relation_id and c.key = f.key
+  ),
+  atom as (
+    select c.session_id, c.seq, c.xid, c.at, a.place, c.op, c.relation, c.row_key, a.column_name, c.key_columns,
+      (array_agg(c.kind order by array_position(array['table', 'row', 'column', 'field'], c.kind)))[1] as kind,
+      array_agg(c.id order by c.id) as ids,
+      array_agg(c.column_name) as columns,
+      bool_or(c.column_name is null) as is_whole,
       (array_agg(a.value))[1] as data
-    from followed as f
-    join event.change as c on c.relation_id = f.relation_id and (f.key is null or f.key = c.key)
+    from concerned as c
     cross join lateral (
       select 0, null, c.new where c.op <> 'field_update'
       union all
       select e.place, e.key, e.value
       from json_each(case when c.op = 'field_update' then c.new end) with ordinality as e (key, value, place)
     ) as a (place, column_name, value)
-    where (deliveries.after is null or c.xid >= pg_snapshot_xmax(deliveries.after)
-        or c.xid = any (array(select pg_snapshot_xip(deliveries.after))))
-      and (deliveries.until is null or pg_visible_in_snapshot(c.xid, deliveries.until))
-      and (deliveries.first_seq is null
-        or c.xid = pg_current_xact_id() and c.seq between deliveries.first_seq and deliveries.last_seq)
-      and not pg_visible_in_snapshot(c.xid, f.since)
-      and (c.op <> 'field_update' or f.column_name is null or f.column_name = a.column_name)
-    group by f.session_id, c.seq, c.xid, c.at, a.place, c.op, f.nspname, f.relname, c.key, a.column_name, f.key_columns
-  ) as d;
+    where not pg_visible_in_snapshot(c.xid, c.since)
+      and (c.op <> 'field_update' or c.column_name is null or c.column_name = a.column_name)
+    group by c.session_id, c.seq, c.xid, c.at, a.place, c.op, c.relation, c.row_key, a.column_name, c.key_columns
+  )
+  select a.session_id, a.seq, a.xid, a.at, a.place, a.op, a.kind, a.relation, a.row_key, a.column_name, a.ids,
+    case when a.op = 'row_insert' and not a.is_whole then event.pick(a.data, a.key_columns || a.columns) else a.data end
+  from atom as a;
 end;
 $$;
 

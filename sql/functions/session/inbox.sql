@@ -6,17 +6,18 @@ as $$
 declare
   v_position constant pg_snapshot := event.session_position(event.require_session(session));
   v_now constant pg_snapshot := event.current_position();
+  v_batch constant text := event.epoch() || '/' || v_now || '/';
 begin
   return query
   with delivery as materialized (
     select d.* from event.deliveries(array[session], v_position, v_now, reader => event.caller()) as d
   ),
-  transaction as (
+  transaction as materialized (
     select x.xid, (select max(c.seq) from event.change as c where c.xid = x.xid) as last_seq
     from (select distinct d.xid from delivery as d) as x
   )
-  select format('%s/%s/%s', event.epoch(), v_now, t.last_seq),
-    d.seq, d.xid, d.at, d.op, d.kind, d.relation, d.id, d.subscriptions, d.data
+  select v_batch || t.last_seq, d.seq, d.xid, d.at, d.op, d.kind, d.relation,
+    event.atom_id(d.relation, d.key, d.column_name), d.subscriptions, d.data
   from delivery as d
   join transaction as t on t.xid = d.xid
   order by t.last_seq, d.seq, d.place;

@@ -28,7 +28,8 @@ begin
     from unnest(v_sessions) as s (id);
     return;
   end if;
-  perform pg_notify(d.session_id::text, event.notification(d.seq, d.xid, d.op, d.kind, d.id, d.subscriptions, d.data))
+  perform pg_notify(d.session_id::text, event.notification(
+    d.seq, d.xid, d.op, d.kind, event.atom_id(d.relation, d.key, d.column_name), d.subscriptions, d.data))
   from (
     select x.* from event.deliveries(v_sessions, null, null, first_seq, last_seq) as x order by x.seq, x.place
   ) as d;
