@@ -7,7 +7,9 @@ import type { ColumnEntry } from './tables.ts'
 /** One column of every row. It keeps values and no rows: the others of a row's columns are not known. */
 export class ColumnHolding extends Holding {
   readonly #column: string
-  #entries = new Map<KeyText, ColumnEntry<Value>>()
+  readonly #entries = new Map<KeyText, ColumnEntry<Value>>()
+  /** The entries that were shown in place of those that have changed since. */
+  readonly #shown = new Map<KeyText, ColumnEntry<Value>>()
 
   constructor(parts: HoldingParts, column: string) {
     super(parts)
@@ -21,7 +23,7 @@ export class ColumnHolding extends Holding {
         this.#set(key, fieldOf(change.row, this.#column))
         return true
       case 'row_delete':
-        if (this.#entries.delete(key)) this.markChanged()
+        this.#delete(key)
         return true
       case 'field_update':
         if (!this.#entries.has(key)) return false
@@ -38,21 +40,35 @@ export class ColumnHolding extends Holding {
   protected replace(snapshot: readonly (readonly [KeyText, Row])[]): void {
     const arrived = new Map(snapshot)
     for (const key of [...this.#entries.keys()]) {
-      if (arrived.has(key)) continue
-      this.#entries.delete(key)
-      this.markChanged()
+      if (!arrived.has(key)) this.#delete(key)
     }
     for (const [key, row] of arrived) this.#set(key, fieldOf(row, this.#column))
   }
 
   protected read(): readonly ColumnEntry<Value>[] {
+    for (const [key, shown] of this.#shown) {
+      const entry = this.#entries.get(key)
+      if (entry && sameValue(entry.value, shown.value)) this.#entries.set(key, shown)
+    }
+    this.#shown.clear()
     return [...this.#entries.values()]
   }
 
   #set(key: KeyText, value: Value): void {
     const known = this.#entries.get(key)
     if (known && sameValue(known.value, value)) return
+    this.#keep(key)
     this.#entries.set(key, { key, value })
     this.markChanged()
+  }
+
+  #delete(key: KeyText): void {
+    this.#keep(key)
+    if (this.#entries.delete(key)) this.markChanged()
+  }
+
+  #keep(key: KeyText): void {
+    const entry = this.#entries.get(key)
+    if (entry && !this.#shown.has(key)) this.#shown.set(key, entry)
   }
 }

@@ -8,6 +8,7 @@ export class FieldHolding extends Holding {
   readonly #column: string
   /** Undefined while there is no such row. */
   #value: Value | undefined
+  #shown: Value | undefined
 
   constructor(parts: HoldingParts, column: string) {
     super(parts)
@@ -39,13 +40,15 @@ export class FieldHolding extends Holding {
   }
 
   protected read(): Value | undefined {
-    return this.#value
+    // an equal value stays the object that it was
+    const isSame =
+      this.#shown !== undefined && this.#value !== undefined && sameValue(this.#shown, this.#value)
+    if (!isSame) this.#shown = this.#value
+    return this.#shown
   }
 
   #set(value: Value | undefined): void {
-    const known = this.#value
-    if (known === value) return
-    if (known !== undefined && value !== undefined && sameValue(known, value)) return
+    if (this.#value === value) return
     this.#value = value
     this.markChanged()
   }

@@ -10,8 +10,7 @@ export class RowHolding extends Holding implements RowHolder {
   apply(change: WireChange): boolean {
     switch (change.op) {
       case 'row_insert':
-        this.#key = change.key
-        this.rows.hold(this, change.key, change.row)
+        this.#hold(change.key, change.row)
         return true
       case 'row_delete':
         this.release()
@@ -37,12 +36,17 @@ export class RowHolding extends Holding implements RowHolder {
   protected replace(snapshot: readonly (readonly [KeyText, Row])[]): void {
     const [found] = snapshot
     if (!found || found[0] !== this.#key) this.release()
-    if (!found) return
-    this.#key = found[0]
-    this.rows.hold(this, found[0], found[1])
+    if (found) this.#hold(...found)
   }
 
   protected read(): Row | null {
     return this.#key === undefined ? null : (this.rows.get(this.#key) ?? null)
+  }
+
+  #hold(key: KeyText, row: Row): void {
+    // the row itself may be known already, and so unchanged
+    if (this.#key === undefined) this.markChanged()
+    this.#key = key
+    this.rows.hold(this, key, row)
   }
 }
