@@ -54,6 +54,26 @@ test('unread messages are counted per channel, until they are read, in every tab
   await expect(ada.channel('how-it-works')).toContainText('1 unread')
 })
 
+test('whoever comes back to much begins at the first that they have not read', async ({ chat, enter }) => {
+  const ada = await enter('Ada')
+  await ada.open('how-it-works')
+  await ada.open('general')
+  await chat.write(
+    'Welcome',
+    'how-it-works',
+    ...Array.from({ length: 40 }, (_, index) => `news ${index + 1}`),
+  )
+  await expect(ada.channel('how-it-works')).toContainText('40 unread')
+
+  await ada.open('how-it-works')
+  await expect(ada.page.locator('.unread-line')).toBeInViewport()
+  await expect(ada.message('news 1')).toBeInViewport()
+  await ada.page.getByRole('button', { name: '40 new messages' }).click()
+  await expect(ada.message('news 40')).toBeInViewport()
+  await ada.open('general')
+  await expect(ada.channel('how-it-works')).not.toContainText('unread')
+})
+
 test('what one writes oneself is never unread', async ({ enter }) => {
   const ada = await enter('Ada')
   const secondTab = await ada.anotherTab('#/c/how-it-works')

@@ -30,6 +30,7 @@ test('on a phone nothing is wider than the screen, and own messages can be chang
   const message = ada.page.locator('.message').filter({ hasText: 'A long word' })
   await expect(message).toBeVisible()
   expect(await ada.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+  await message.tap()
   await message.getByRole('button', { name: 'Delete message' }).tap()
   await ada.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).tap()
   await expect(message).toBeHidden()

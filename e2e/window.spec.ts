@@ -46,8 +46,10 @@ test('older messages load as one scrolls up, and the place that one reads stays'
   await expect(ada.message('number 100')).toHaveCount(0)
 
   await ada.message('number 125').scrollIntoViewIfNeeded()
+  const place = async () => (await ada.message('number 125').boundingBox())?.y
+  const before = await place()
   await expect(ada.message('number 100')).toHaveCount(1)
-  await expect(ada.message('number 125')).toBeInViewport()
+  expect(await place()).toBeCloseTo(before ?? NaN, 0)
 
   await expect(async () => {
     await ada.log.evaluate((log) => log.scrollTo(0, 0))
@@ -67,6 +69,8 @@ test('the list follows at the bottom; further up it stays, and a button tells wh
 
   await ada.message('number 20').scrollIntoViewIfNeeded()
   const place = async () => (await ada.message('number 20').boundingBox())?.y
+  await expect(ada.page.getByText('This is where #general begins.')).toHaveCount(1) // all is loaded
+  await expect(ada.message('number 20')).toBeInViewport()
   const before = await place()
   await chat.write('Welcome', 'general', 'unseen 1', 'unseen 2')
   const button = ada.page.getByRole('button', { name: '2 new messages' })

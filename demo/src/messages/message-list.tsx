@@ -41,7 +41,11 @@ export function MessageList(props: MessageListProps) {
   const unreadAfter = useUnreadLine(membership, newestId)
   const [deletingId, setDeletingId] = useState<number | null>(null)
   const entries = useMemo(() => layTimeline(messages, unreadAfter, me.id), [messages, unreadAfter, me.id])
-  const { scroller, content, isAtBottom, onScroll, toBottom } = useFollowBottom(entries, '.unread-line')
+  const { scroller, content, isAtBottom, onScroll, toBottom } = useFollowBottom(
+    entries,
+    '.message',
+    '.unread-line',
+  )
   useReadMark(membership, newestId, isAtBottom && isVisible)
 
   useImperativeHandle(ref, () => ({
@@ -61,6 +65,9 @@ export function MessageList(props: MessageListProps) {
     return () => observer.disconnect()
   }, [hasOlder, isLoadingOlder, loadOlder, scroller])
 
+  // Up here the mark stands still, so what is after it has not been seen.
+  const lastRead = membership?.last_read_message_id ?? newestId
+  const unread = messages.filter(({ id, author_id }) => id > lastRead && author_id !== me.id).length
   const deleting = messages.find((message) => message.id === deletingId)
 
   return (
@@ -99,7 +106,7 @@ export function MessageList(props: MessageListProps) {
           ))}
         </ol>
       </div>
-      <NewMessagesPill messages={messages} myId={me.id} isAtBottom={isAtBottom} onClick={toBottom} />
+      {!isAtBottom && <NewMessagesPill unread={unread} onClick={toBottom} />}
       {deleting && (
         <DeleteMessage message={deleting} onClose={() => setDeletingId(null)} onDeleted={onDeleted} />
       )}

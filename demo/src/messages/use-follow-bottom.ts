@@ -12,28 +12,29 @@ export interface FollowBottom {
 const nearPx = 48
 
 /**
- * Keeps a growing list where the reader has it: at the bottom it follows what is new, elsewhere the first
- * element in view stays in its place, whatever comes or goes above it. (Browsers have `overflow-anchor`
+ * Keeps a growing list where the reader has it: at the bottom it follows what is new, elsewhere what
+ * is in the middle of the view stays in its place, whatever comes or goes above it. (Browsers have `overflow-anchor`
  * for this, but not all, and not where one is at the very top.)
  *
  * @param version changes whenever the list does
- * @param startAt the element to begin at, if it is out of view from the bottom
+ * @param items selects the list's items
+ * @param startAt selects the element to begin at, if it is out of view from the bottom
  */
-export function useFollowBottom(version: unknown, startAt: string): FollowBottom {
+export function useFollowBottom(version: unknown, items: string, startAt: string): FollowBottom {
   const scroller = useRef<HTMLDivElement>(null)
   const content = useRef<HTMLOListElement>(null)
   const anchor = useRef<{ readonly element: Element; readonly top: number } | 'bottom'>('bottom')
   const hasStarted = useRef(false)
-  const [isAtBottom, setAtBottom] = useState(true)
+  const [isAtBottom, setAtBottom] = useState(false) // until the list has been laid out, nothing has been seen
 
   const remember = useCallback(() => {
     const { current: box } = scroller
     const { current: list } = content
     if (!box || !list) return
     const isNear = box.scrollHeight - box.scrollTop - box.clientHeight <= nearPx
-    anchor.current = isNear ? 'bottom' : (firstInView(box, list) ?? 'bottom')
+    anchor.current = isNear ? 'bottom' : (inMiddle(box, list.querySelectorAll(items)) ?? 'bottom')
     setAtBottom(isNear)
-  }, [])
+  }, [items])
 
   const restore = useCallback(() => {
     const { current: box } = scroller
@@ -76,15 +77,18 @@ function topIn(box: Element, element: Element): number {
   return element.getBoundingClientRect().top - box.getBoundingClientRect().top
 }
 
-/** Found by halving: a long list is measured a dozen times, not a thousand. */
-function firstInView(box: Element, list: Element): { element: Element; top: number } | undefined {
-  const items = list.children
+/**
+ * The item in the middle of the view: what comes above the first one may change it too, such as its day or
+ * its author's name. Found by halving: a long list is measured a dozen times, not a thousand.
+ */
+function inMiddle(box: Element, items: ArrayLike<Element>): { element: Element; top: number } | undefined {
+  const middleOfBox = box.clientHeight / 2
   let low = 0
-  let high = items.length
+  let high = items.length - 1
   while (low < high) {
     const middle = (low + high) >> 1
     const item = items[middle]
-    if (item && topIn(box, item) + item.clientHeight <= 0) low = middle + 1
+    if (item && topIn(box, item) + item.clientHeight <= middleOfBox) low = middle + 1
     else high = middle
   }
   const element = items[low]
