@@ -22,8 +22,8 @@ export default defineConfig({
           exclude: ignored,
           globalSetup: 'test/global-setup.ts',
           // A database is cloned, and two cores are shared with PostgreSQL itself.
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],

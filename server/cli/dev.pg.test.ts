@@ -52,24 +52,30 @@ test('after kill -9 the next start works, on the same data and port', async () =
   expect(await query(database, 'select id from player')).toEqual([{ id: 7 }])
 })
 
-test('a dev server that restarts for its config keeps one database and goes on answering', async () => {
-  await using project = await viteProject()
-  await using rowcast = startRowcast(['dev'], { cwd: project.path, env: embedded })
-  const { url, database } = await started(rowcast)
-  const before = await countConnections(database)
+test(
+  'a dev server that restarts for its config keeps one database and goes on answering',
+  { timeout: 120_000 },
+  async () => {
+    await using project = await viteProject()
+    await using rowcast = startRowcast(['dev'], { cwd: project.path, env: embedded })
+    const { url, database } = await started(rowcast)
+    const before = await countConnections(database)
 
-  for (const time of [1, 2]) {
-    await writeFile(join(project.path, 'vite.config.ts'), `${viteConfig}// change ${time}\n`)
-    await vi.waitFor(() => expect(rowcast.output.split('server restarted').length - 1).toBe(time), 20_000)
-    await vi.waitFor(() => expect(rowcast.output.split('Database:').length - 1).toBe(time + 1), 20_000)
-  }
-  expect(await handshake(url)).toContain('"sid"')
-  expect(await countConnections(database)).toBe(before)
+    for (const _ of ['once', 'twice']) {
+      await changeConfig(project, rowcast)
+      await vi.waitFor(
+        () => expect(count(rowcast, 'Database:')).toBe(count(rowcast, 'restarted') + 1),
+        patience,
+      )
+    }
+    expect(await handshake(url)).toContain('"sid"')
+    expect(await countConnections(database)).toBe(before)
 
-  rowcast.child.kill('SIGTERM')
-  expect(await rowcast.exitCode()).toBe(0)
-  await expect(query(database, 'select')).rejects.toThrow('ECONNREFUSED')
-})
+    rowcast.child.kill('SIGTERM')
+    expect(await rowcast.exitCode()).toBe(0)
+    await expect(query(database, 'select')).rejects.toThrow('ECONNREFUSED')
+  },
+)
 
 test('dev says why when Rowcast cannot start, and exits with 1', async () => {
   await using project = await viteProject()
@@ -86,6 +92,26 @@ test('a project without the plugin is told to add it', async () => {
   expect(await rowcast.exitCode()).toBe(2)
   expect(rowcast.output).toContain("import { rowcast } from 'rowcast/vite'")
 })
+
+/** Until Vite has noticed: a change before it watches the file is none to it. */
+async function changeConfig(project: TemporaryFolder, rowcast: RowcastProcess): Promise<void> {
+  const before = count(rowcast, 'restarted')
+  await vi.waitFor(
+    async () => {
+      await writeFile(join(project.path, 'vite.config.ts'), `${viteConfig}// ${Date.now()}\n`)
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      expect(count(rowcast, 'restarted')).toBeGreaterThan(before)
+    },
+    { ...patience, interval: 0 },
+  )
+}
+
+function count({ output }: RowcastProcess, word: string): number {
+  return output.split(word).length - 1
+}
+
+/** Other tests have the machine busy. */
+const patience = { timeout: 30_000 }
 
 const viteConfig = `
 import { rowcast } from '${repository}server/vite.ts'
