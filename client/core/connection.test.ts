@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { RowcastError } from '../../shared/errors.ts'
+import { positionOf } from '../testing/model-server.ts'
+import { SocketServer } from '../testing/socket-server.ts'
+import { createClient, type Client, type ClientOptions } from './client.ts'
+import type { ConnectionState } from './connection.ts'
+import { pageSession } from './session-store.ts'
+
+const joe = { id: 1, name: 'joe', score: 12 }
+const ann = { id: 2, name: 'ann', score: 16 }
+const people = { kind: 'table', relation: 'person' } as const
+
+let server: SocketServer
+let errors: RowcastError[]
+const clients: Client[] = []
+
+beforeEach(async () => {
+  server = await SocketServer.start()
+  server.model.write('public.person', joe, ann)
+  errors = []
+})
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close()
+  await server.stop()
+})
+
+function client(options: ClientOptions = {}): Client {
+  const made = createClient({
+    url: server.url,
+    retryDelayMs: 20,
+    maxRetryDelayMs: 100,
+    onError: (error) => errors.push(error),
+    ...options,
+  })
+  clients.push(made)
+  return made
+}
+
+function statusesOf({ store }: Client): ConnectionState['status'][] {
+  const statuses: ConnectionState['status'][] = []
+  store.subscribe(({ connection }, before) => {
+    if (connection.status !== before.connection.status) statuses.push(connection.status)
+  })
+  return statuses
+}
+
+const live = ({ store }: Client): Promise<void> =>
+  vi.waitFor(() => expect(store.getState().connection.status).toBe('live'), 5_000)
+
+test('the first subscription connects, and rows arrive', async () => {
+  const rows = client().follow(people)
+  expect(server.handshakes).toEqual([])
+  rows.subscribe(() => undefined)
+  await vi.waitFor(() => expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] }))
+  server.model.write('public.person', { ...joe, score: 13 })
+  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
+})
+
+test('the store has the rows, the position and the connection', async () => {
+  const { store, follow } = client()
+  const changes = vi.fn()
+  store.subscribe(changes)
+  follow(people).subscribe(() => undefined)
+  await vi.waitFor(() => expect(store.getState().connection.status).toBe('live'))
+  const before = store.getState()
+  expect(before.position).toBe(positionOf(1))
+  expect(before.relations.get('public.person')?.get('[1]')).toEqual(joe)
+  changes.mockClear()
+  server.model.write('public.person', { ...joe, score: 13 }, { ...ann, score: 17 })
+  await vi.waitFor(() => expect(changes).toHaveBeenCalled())
+  expect(changes).toHaveBeenCalledTimes(1)
+  const after = store.getState()
+  expect(after.relations.get('public.person')).not.toBe(before.relations.get('public.person'))
+  expect(after.relations.get('public.person')?.get('[1]')).toEqual({ ...joe, score: 13 })
+})
+
+test('E-65 a server that goes away and comes back is found again, and what was missed is applied', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  const seen = new Set<string>()
+  rows.subscribe(() => seen.add(rows.getSnapshot().status))
+  await live(made)
+  seen.clear()
+  const statuses = statusesOf(made)
+  await server.stop()
+  await vi.waitFor(() => expect(made.store.getState().connection).toMatchObject({ status: 'reconnecting' }))
+  expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] })
+  server.model.delete('public.person', 1)
+  await server.start()
+  await live(made)
+  expect(rows.getSnapshot().data).toEqual([ann])
+  expect([...seen]).toEqual(['ready'])
+  expect(statuses).toEqual(['reconnecting', 'live'])
+  expect(server.connection?.requests[0]).toMatchObject({
+    request: { position: positionOf(1), session: { token: 'secret' }, subscriptions: [{ held: true }] },
+  })
+})
+
+test('a client that the server disconnects comes back', async () => {
+  const made = client()
+  made.connect()
+  await live(made)
+  const statuses = statusesOf(made)
+  server.sockets[0]?.disconnect()
+  await vi.waitFor(() => expect(statuses).toEqual(['reconnecting', 'live']))
+  expect(server.sockets).toHaveLength(2)
+})
+
+test('auth is asked for again for each connection', async () => {
+  let token = 0
+  const made = client({ auth: () => Promise.resolve({ token: ++token }) })
+  made.connect()
+  await live(made)
+  server.sockets[0]?.disconnect()
+  await vi.waitFor(() => expect(server.handshakes).toEqual([{ token: 1 }, { token: 2 }]))
+})
+
+test('a client that may not connect says so, and tries again', async () => {
+  let isKnown = false
+  server.refuse = () => (isKnown ? undefined : 'unauthenticated')
+  const made = client({ auth: { token: 'x' } })
+  made.connect()
+  await vi.waitFor(() =>
+    expect(made.store.getState().connection).toMatchObject({
+      status: 'connecting',
+      error: { code: 'unauthenticated' },
+    }),
+  )
+  isKnown = true
+  await live(made)
+  expect(made.store.getState().connection.error).toBeUndefined()
+})
+
+test('an auth function that fails is asked again', async () => {
+  let attempts = 0
+  const made = client({
+    auth: () => (++attempts < 3 ? Promise.reject(new Error('no token')) : { token: 'x' }),
+  })
+  made.connect()
+  await live(made)
+  expect(server.handshakes).toEqual([{ token: 'x' }])
+})
+
+test('a server that speaks another protocol is not asked again', async () => {
+  server.answer = () => ({ ok: false, code: 'unsupported_protocol', message: 'reload the page' })
+  const made = client()
+  made.connect()
+  await vi.waitFor(() =>
+    expect(made.store.getState().connection).toMatchObject({
+      status: 'closed',
+      error: { code: 'unsupported_protocol' },
+    }),
+  )
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect(server.sockets).toHaveLength(1)
+})
+
+test('a server that fails to attach is asked again', async () => {
+  let failures = 2
+  server.answer = () => (failures-- > 0 ? { ok: false, code: 'internal', message: 'failed' } : undefined)
+  const made = client()
+  made.connect()
+  await live(made)
+  expect(errors).toMatchObject([{ code: 'internal' }, { code: 'internal' }])
+})
+
+test('a session that is no more is replaced by a new one, without what the former held', async () => {
+  const session = pageSession()
+  session.save({ id: '00000000-0000-4000-8000-000000000099', token: 'old' })
+  server.answer = (request) =>
+    (request as { session?: { token: string } }).session?.token === 'old'
+      ? { ok: false, code: 'session_not_found', message: 'no such session' }
+      : undefined
+  const made = client({ session })
+  made.connect()
+  await live(made)
+  expect(await session.load()).toMatchObject({ token: 'secret' })
+  expect(server.sockets).toHaveLength(1)
+})
+
+test('E-68 two clients are two sessions, and a client resumes the session that its store has kept', async () => {
+  const session = pageSession()
+  const [first, other] = [client({ session }), client()]
+  first.connect()
+  await live(first)
+  const kept = await session.load()
+  other.connect()
+  await live(other)
+  expect(server.connection?.requests[0]?.request).not.toHaveProperty('session')
+  first.close()
+  const reloaded = client({ session })
+  reloaded.connect()
+  await live(reloaded)
+  expect(server.connection?.requests[0]?.request).toMatchObject({ session: kept })
+})
+
+test('E-66 a malformed message is reported and skipped without losing the connection', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  const [socket] = server.sockets
+  for (const message of [{ to: 5 }, null, 'batch', { to: 'x', subscriptions: ['a'], transactions: [{}] }])
+    socket?.emit('batch', message)
+  socket?.emit('progress', {})
+  server.model.write('public.person', { ...joe, score: 13 })
+  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
+  expect(errors.map(({ code }) => code)).toEqual(Array(5).fill('invalid_message'))
+  expect(made.store.getState().connection.status).toBe('live')
+  expect(server.sockets).toHaveLength(1)
+})
+
+test('E-66 what a malformed message may have said is read afresh', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  server.connection?.followed.clear() // the change reaches the client in a message that it cannot read
+  server.model.delete('public.person', 1)
+  server.sockets[0]?.emit('batch', { to: positionOf(2), subscriptions: [], transactions: 'garbled' })
+  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([ann]))
+})
+
+test('what has arrived is acknowledged from time to time', async () => {
+  const made = client({ acknowledgeMs: 30 })
+  made.follow(people).subscribe(() => undefined)
+  await live(made)
+  server.model.delete('public.person', 1)
+  server.model.delete('public.person', 2)
+  const acknowledged = (): unknown[] =>
+    server.connection?.requests.filter(({ name }) => name === 'ack').map(({ request }) => request) ?? []
+  await vi.waitFor(() => expect(acknowledged().at(-1)).toEqual({ position: positionOf(3) }))
+  const { length } = acknowledged()
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  expect(acknowledged()).toHaveLength(length)
+})
+
+test('a client that is closed stays closed, whatever is subscribed to, until it connects again', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  made.close()
+  expect(made.store.getState().connection).toEqual({ status: 'closed' })
+  rows.subscribe(() => undefined)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(server.handshakes).toHaveLength(1)
+  expect(rows.getSnapshot().data).toEqual([joe, ann])
+  server.model.delete('public.person', 1)
+  made.connect()
+  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([ann]))
+})
+
+test('a client that connects, closes and connects again at once connects once', async () => {
+  const made = client()
+  made.connect()
+  made.close()
+  made.connect()
+  await live(made)
+  expect(server.sockets).toHaveLength(1)
+})
