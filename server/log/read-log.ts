@@ -17,15 +17,7 @@ export interface LogTransaction {
   readonly rows: LogRow[]
 }
 
-// Everything that committed between two snapshots, and nothing else. Sequence numbers are taken
-// before commit, so "greater than the last one" would skip what commits late.
-const sql = `
-  select c.xid::text as xid, to_json(c.at)#>>'{}' as at, c.op, c.relation_id, c.key, c.new::text as new
-  from event.change as c
-  where (c.xid >= pg_snapshot_xmax($1::pg_snapshot) or c.xid = any (array(select pg_snapshot_xip($1::pg_snapshot))))
-    and pg_visible_in_snapshot(c.xid, $2::pg_snapshot)
-    and c.relation_id = any ($3)
-  order by c.seq`
+const sql = 'select * from event.changes_between($1, $2, $3)'
 
 /**
  * The transactions that committed after snapshot `from` and up to `to`, as far as they changed the relations named.
