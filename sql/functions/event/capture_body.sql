@@ -11,10 +11,20 @@ declare
   v_has_composites boolean := exists (
     select from event.type_parts(relation) as p join pg_type as t on t.oid = p.type where t.typtype = 'c'
   );
+  v_log text := event.capture_sql(relation, relation_id, command);
   v_count_static text := '';
   v_count_dynamic text := '';
+  v_choice text := '';
 begin
   if command = 'update' then
+    if event.may_chain(relation) then
+      v_log := format($sql$%s into v_has_chains;
+    if v_has_chains then
+      execute event.capture_sql_now(%s, 'chain', null, null);
+    else
+      %s;
+    end if$sql$, event.has_chains_sql(relation), relation_id, v_log);
+    end if;
     v_count_static := format($sql$
     if current_setting('rowcast.moved', true) = 'on' then
       v_sql := set_config('rowcast.moved', '', true);
@@ -28,6 +38,11 @@ begin
           execute event.capture_sql_now(%s, 'move', v_names, v_types);
           get diagnostics v_count_moved = row_count;
           v_count := v_count + v_count_moved;
+        end if;$sql$, relation_id);
+    v_choice := format($sql$
+        execute (select event.has_chains_sql(t.oid, v_names, v_types) from event.tracked_relation as t where t.id = %1$s) into v_has_chains;
+        if v_has_chains then
+          v_sql := event.capture_sql_now(%1$s, 'chain', v_names, v_types);
         end if;$sql$, relation_id);
   end if;
 
@@ -52,7 +67,7 @@ begin
       execute event.types_sql(%4$L, v_names) into v_types;
       v_sql := event.capture_sql_now(%9$s, %10$L, v_names, v_types);
       if v_sql is not null then
-        v_settings := event.pin_settings(%9$s);
+        v_settings := event.pin_settings(%9$s);%13$s
         execute v_sql;
         get diagnostics v_count = row_count;%11$s
         perform event.restore_settings(v_settings);
@@ -84,12 +99,13 @@ $sql$,
         array_agg(c.type order by c.place))
       from event.relation_columns(relation) as c
     ),
-    event.capture_sql(relation, relation_id, command),
+    v_log,
     v_count_static,
     relation_id,
     command,
     v_count_dynamic,
-    'rowcast.open_' || relation_id);
+    'rowcast.open_' || relation_id,
+    v_choice);
 end;
 $$;
 

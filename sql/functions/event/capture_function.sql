@@ -18,6 +18,7 @@ as $capture$
 declare
   v_is_current boolean;
   v_is_attached boolean := false;
+  v_has_chains boolean;
   v_count bigint := 0;
   v_count_moved bigint;
   v_names text[];

@@ -3,6 +3,7 @@
 --   update: a field_update for each row that changed, a row_delete for each whose key did;
 --   move: after that, a row_insert for each of the latter. All that leave a key come before all that take one, since rows
 --     may have swapped keys;
+--   chain: both, one update after the other, where rows may have been updated more than once (event.has_chains_sql);
 --   truncate: a row_delete for each row of the table "truncated".
 -- It reads the transition tables old_rows (as o) and new_rows (as n); with "names" and "types", for columns other than the
 -- catalogue's. Null if no columns name a row.
@@ -38,8 +39,13 @@ begin
       case when v_is_new then 'row_insert' else 'row_delete' end,
       v_key,
       case when v_is_new then v_row || ', null::json' else 'null::json, ' || v_row end,
-      case command when 'insert' then v_new_rows when 'delete' then v_old_rows else format('only %s as o', truncated) end,
+      case command when 'insert' then v_new_rows when 'delete' then v_old_rows else format('%s as o', truncated) end,
       case when v_columns is null then '' else format(' cross join lateral (select %s) as r', v_columns) end);
+    if command = 'truncate' then
+      v_query := v_query || format(' where o.tableoid = any (%L::oid[])', event.truncated_tables(truncated));
+    end if;
+  elsif command = 'chain' then
+    v_query := event.capture_chain_sql(relation, names, types);
   else
     v_row := case
       when v_columns is null then format('row_to_json(%s.*)', v_side)

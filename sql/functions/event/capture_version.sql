@@ -1,14 +1,12 @@
--- All that the capture functions of a relation are made from: its shape, and the functions that make them. They are out of
--- date when it has changed.
+-- All that the capture functions of a relation are made from: its shape, and the functions that make them. When that has
+-- changed, they are out of date.
 create or replace function event.capture_version(relation regclass) returns text
 language sql stable set search_path = ''
 as $$
-  select concat_ws('-', capture_version.relation::oid, event.shape(capture_version.relation), md5(string_agg(p.prosrc, '' order by p.proname)))
+  select concat_ws('-', capture_version.relation::oid, event.shape(capture_version.relation),
+    md5(string_agg(p.prosrc, '' order by p.proname, p.oid)))
   from pg_proc as p
-  where p.pronamespace = 'event'::regnamespace
-    and p.proname in ('base_type', 'capture_body', 'capture_function', 'capture_settings', 'capture_sql', 'capture_truncate_body',
-      'changed_fields', 'difference_expression', 'element_type', 'encode_expression', 'is_identity_type', 'json_casts', 'key_part',
-      'key_parts', 'key_sql', 'relation_columns', 'row_columns', 'transition_source', 'type_parts');
+  where p.pronamespace = 'event'::regnamespace and p.proname !~ '^capture_\d';
 $$;
 
 revoke execute on function event.capture_version(regclass) from public;

@@ -9,6 +9,7 @@ language sql immutable security definer set search_path = ''
 as $$
   select md5(concat_ws(',',
     event.key_columns(shape.relation)::text,
+    event.may_chain(shape.relation),
     (
       select string_agg(concat_ws(':', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, a.attnotnull, a.attcollation,
         case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)
