@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { KeyText, RelationName as AnyRelationName, Row } from '../../shared/change.ts'
-import { RowcastError } from '../../shared/errors.ts'
+import type { RowcastError } from '../../shared/errors.ts'
 import { defaultPath, type Position } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { Acknowledger } from './acknowledger.ts'

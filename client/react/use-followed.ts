@@ -1,4 +1,4 @@
-import { use, useMemo, useSyncExternalStore } from 'react'
+import { useMemo, useSyncExternalStore } from 'react'
 import type { Client } from '../core/client.ts'
 import { textOf } from '../core/definition.ts'
 import type { Followed } from '../core/followed.ts'
@@ -24,14 +24,14 @@ export function useResult<T>(define: Define, make: Make<T> = follow, variant?: n
 /** Suspends until something is known; throws what the server refuses. */
 export function useData<T>(define: () => Subscription): T {
   const followed = useFollowed<T>(define, follow)
-  let result = useSyncExternalStore(followed.subscribe, followed.getSnapshot, followed.getServerSnapshot)
+  const result = useSyncExternalStore(followed.subscribe, followed.getSnapshot, followed.getServerSnapshot)
   if (result.status === 'loading') {
     // thrown on a server, it makes React show the fallback there, and render in the browser
     if (typeof window === 'undefined') throw new Error('rows are read in the browser only')
-    use(followed.settle())
-    result = followed.getSnapshot()
+    // not `use`, which would have to be called in the renders that need not wait as well
+    throw followed.settle()
   }
-  if (result.status !== 'ready') throw result.error ?? new Error('still loading')
+  if (result.status === 'error') throw result.error
   return result.data
 }
 
@@ -40,11 +40,13 @@ function useFollowed<T>(define: Define, make: Make<T>, variant?: number): Follow
   const client = useClient()
   const { text, error } = attempt(define)
   // `make` does the same each time, so only what it makes something of is compared
+  // oxlint-disable react/exhaustive-deps
   const followed = useMemo(
     () => (text === undefined ? undefined : make(client, JSON.parse(text) as Subscription)),
     [client, text, variant],
   )
   const failed = useMemo(() => error && nothing<T>({ status: 'error', error }), [error?.message])
+  // oxlint-enable react/exhaustive-deps
   return followed ?? failed ?? idle
 }
 

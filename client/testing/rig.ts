@@ -1,4 +1,4 @@
-import { RowcastError } from '../../shared/errors.ts'
+import type { RowcastError } from '../../shared/errors.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { textOf } from '../core/definition.ts'
 import { follow, type Followed } from '../core/followed.ts'
