@@ -32,7 +32,7 @@ export type AttachRequest = v.InferOutput<typeof attachSchema>
 export const subscribeSchema = v.strictObject({ subscription: subscriptionSchema })
 export type SubscribeRequest = v.InferOutput<typeof subscribeSchema>
 
-export const unsubscribeSchema = v.strictObject({ id: v.pipe(v.string(), v.maxLength(100)) })
+export const unsubscribeSchema = v.strictObject({ id: v.pipe(v.string(), v.maxLength(300)) })
 export type UnsubscribeRequest = v.InferOutput<typeof unsubscribeSchema>
 
 export const ackSchema = v.strictObject({ position })

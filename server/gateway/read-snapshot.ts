@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Definition } from '../routing/definition.ts'
-import { fieldExpression } from '../routing/definition.ts'
+import { fieldExpression } from '../routing/catalogue.ts'
 import { filteredSelect, keyCondition, type Select } from '../routing/select.ts'
 
 const rowsPerChunk = 1_000
@@ -43,12 +43,12 @@ async function selectOf(client: pg.ClientBase, definition: Definition): Promise<
   const { relation } = definition
   const expression =
     'column' in definition
-      ? (await fieldExpression(client, relation, definition.column)).sql
+      ? await fieldExpression(client, relation, definition.column)
       : relation.rowExpression
   const columns = `${relation.keyExpression} as key, (${expression})::text as row`
   if (definition.kind === 'table') return filteredSelect(relation, definition.query, columns, [])
   if (definition.kind === 'column') return filteredSelect(relation, null, columns, [])
   const values: unknown[] = []
   const condition = keyCondition(relation, definition.key, values)
-  return { text: `select ${columns} from ${relation.name} as t where ${condition}`, values }
+  return { text: `select ${columns} from ${relation.sqlName} as t where ${condition}`, values }
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
+import { formatRelationId } from '../../shared/identifiers.ts'
 import type { Identity } from '../session/identity.ts'
 
 export interface ColumnInfo {
@@ -14,8 +15,12 @@ export interface ColumnInfo {
 export interface RelationInfo {
   readonly id: number
   readonly oid: number
-  /** Canonical: `schema.name`, quoted where needed. It is also valid SQL. */
+  readonly schema: string
+  readonly relation: string
+  /** The canonical text of schema and relation. */
   readonly name: string
+  /** Both as SQL wants them, which quotes more. */
+  readonly sqlName: string
   readonly columns: ReadonlyMap<string, ColumnInfo>
   /** In the order of the primary key. */
   readonly keyColumns: readonly string[]
@@ -51,7 +56,8 @@ const indexableTypes = [
 ]
 
 const relationSql = `
-  select r.id, c.oid::int8::text as oid, format('%I.%I', n.nspname, c.relname) as name,
+  select r.id, c.oid::int8::text as oid, n.nspname as schema, c.relname as relation,
+         format('%I.%I', n.nspname, c.relname) as "sqlName",
          r.key_columns as "keyColumns", event.shape(c.oid) as shape, ${stateExpression} as state,
          event.row_expression(c.oid::regclass, 't') as "rowExpression",
          event.key_expression(c.oid::regclass, 't') as "keyExpression",
@@ -128,15 +134,29 @@ export async function readRelation(
   return loadRelation(client, access.oid)
 }
 
-/** Reads what is known of a tracked relation. @throws {RowcastError} `not_tracked`. */
-export async function loadRelation(
-  client: pg.ClientBase | pg.Pool,
-  oid: string | number,
-): Promise<RelationInfo> {
+async function loadRelation(client: pg.ClientBase | pg.Pool, oid: string): Promise<RelationInfo> {
   const row = (await client.query(relationSql, [oid, indexableTypes])).rows[0]
-  if (!row) throw new RowcastError('not_tracked', `relation ${oid} is not tracked`)
+  if (!row) throw new RowcastError('not_tracked', `relation ${oid} is not tracked any more`)
   const columns: ColumnInfo[] = row.columns
-  return { ...row, oid: Number(row.oid), columns: new Map(columns.map((column) => [column.name, column])) }
+  return {
+    ...row,
+    oid: Number(oid),
+    name: formatRelationId(row),
+    columns: new Map(columns.map((column) => [column.name, column])),
+  }
+}
+
+/** SQL over the alias `t` that gives `{column: value}` as JSON. */
+export async function fieldExpression(
+  client: pg.ClientBase | pg.Pool,
+  relation: RelationInfo,
+  column: string,
+): Promise<string> {
+  const { rows } = await client.query(`select event.field_expression($1::oid::regclass, 't', $2) as sql`, [
+    relation.oid,
+    column,
+  ])
+  return rows[0].sql
 }
 
 /** The state of each relation as it is now, by its id among the tracked. What is not tracked any more, or is gone, is not in it. */

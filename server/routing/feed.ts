@@ -1,5 +1,6 @@
 import type { KeyText } from '../../shared/change.ts'
-import type { Definition, Query } from './definition.ts'
+import type { Definition } from './definition.ts'
+import type { Query } from './query.ts'
 
 /**
  * One subscription, whoever shares it: all sessions that follow the same thing follow the same feed, so

@@ -8,7 +8,10 @@ import { Routes } from './routes.ts'
 const relation = (id: number): RelationInfo => ({
   id,
   oid: id,
+  schema: 'public',
+  relation: `t${id}`,
   name: `public.t${id}`,
+  sqlName: `public.t${id}`,
   columns: new Map(),
   keyColumns: ['id'],
   rowExpression: '',

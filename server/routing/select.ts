@@ -1,6 +1,6 @@
 import type { KeyText, Value } from '../../shared/change.ts'
 import type { Predicate } from '../../shared/subscription.ts'
-import type { Query } from './definition.ts'
+import type { Query } from './query.ts'
 import type { RelationInfo } from './catalogue.ts'
 
 /** SQL with its parameters. Nothing that a client sends is in the text, but names looked up in the catalogue. */
@@ -26,7 +26,7 @@ export function filteredSelect(
     : relation.keyColumns.map((column) => ({ column, direction: 'asc' as const }))
   const orderBy = ` order by ${order.map(({ column, direction }) => `t.${quote(column)} ${direction}`).join(', ')}`
   const limit = query?.limit ? ` limit ${query.limit}` : ''
-  return { text: `select ${columns} from ${relation.name} as t${where}${orderBy}${limit}`, values }
+  return { text: `select ${columns} from ${relation.sqlName} as t${where}${orderBy}${limit}`, values }
 }
 
 /** Selects `columns` of the rows with the given keys, as far as they exist and match the query. */
@@ -42,7 +42,7 @@ export function selectByKeys(
   )
   const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
   return {
-    text: `select ${columns} from json_array_elements($1::json) as k (key) join ${relation.name} as t on ${condition.join(' and ')}${where}`,
+    text: `select ${columns} from json_array_elements($1::json) as k (key) join ${relation.sqlName} as t on ${condition.join(' and ')}${where}`,
     values,
   }
 }

@@ -1,6 +1,6 @@
 -- Names this history of the database. It changes whenever commits that clients have seen may have been taken back:
 -- then transaction ids are given out again, and positions of before mean nothing. Writes a new id where
--- event.incarnation has been emptied.
+-- event.incarnation has been emptied. A database that was restored from a dump or cloned has that row too, but another oid.
 create or replace function event.epoch() returns text
 language plpgsql security definer set search_path = ''
 as $$
@@ -13,6 +13,7 @@ begin
     insert into event.incarnation default values on conflict do nothing;
     select i.id into v_id from event.incarnation as i;
   end loop;
-  return (select s.system_identifier from pg_control_system() as s) || '-' || v_id;
+  return concat_ws('-', (select s.system_identifier from pg_control_system() as s),
+    (select d.oid from pg_database as d where d.datname = current_database()), v_id);
 end;
 $$;

@@ -1,0 +1,180 @@
+import type pg from 'pg'
+import type { KeyText, Value } from '../../shared/change.ts'
+import { RowcastError } from '../../shared/errors.ts'
+import type { Order, Predicate } from '../../shared/subscription.ts'
+import { fieldExpression, type RelationInfo } from './catalogue.ts'
+import type { Query } from './query.ts'
+import { quote } from './select.ts'
+
+/** @throws {RowcastError} `invalid_key`. */
+export async function canonicalKey(
+  pool: pg.Pool,
+  relation: RelationInfo,
+  key: readonly Value[],
+): Promise<KeyText> {
+  const { keyColumns, name } = relation
+  if (key.length !== keyColumns.length)
+    throw new RowcastError(
+      'invalid_key',
+      `the key of ${name} is (${keyColumns.join(', ')}), but ${JSON.stringify(key)} has ${key.length} values`,
+    )
+  const plain = keyColumns.map((column, i) => plainValue(relation.columns.get(column)?.type, key[i] ?? null))
+  if (plain.every((value) => value !== undefined)) return JSON.stringify(plain)
+  const columns = keyColumns.map(
+    (column, i) => `($${i + 1}::text)::${relation.columns.get(column)?.type} as ${quote(column)}`,
+  )
+  try {
+    const { rows } = await pool.query(
+      `select ${relation.keyExpression} as key from (select ${columns.join(', ')}) as t`,
+      key.map(asText),
+    )
+    if (rows[0].key === null) throw new Error('a key holds no null')
+    return rows[0].key
+  } catch (error) {
+    throw new RowcastError(
+      'invalid_key',
+      `${JSON.stringify(key)} is no key of ${name}: ${messageOf(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+/**
+ * What a filter, an order and a limit ask for, so that equal questions have equal texts.
+ *
+ * @throws {RowcastError} `invalid_filter` or `column_not_found`.
+ */
+export async function canonicalQuery(
+  pool: pg.Pool,
+  relation: RelationInfo,
+  where: Predicate | null,
+  orderBy: readonly Order[],
+  limit: number | null,
+): Promise<Query> {
+  const columns = new Set<string>(orderBy.map((order) => order.column))
+  const predicate = where && (await canonicalPredicate(pool, relation, where, columns))
+  for (const column of columns)
+    if (!relation.columns.has(column))
+      throw new RowcastError('column_not_found', `${relation.name} has no column ${column}`)
+
+  const isOrdered = orderBy.length > 0 || limit !== null
+  const named = new Set(orderBy.map((order) => order.column))
+  const ties = relation.keyColumns.filter((column) => !named.has(column))
+  const last = orderBy.at(-1)?.direction ?? 'asc'
+  const total = isOrdered ? [...orderBy, ...ties.map((column) => ({ column, direction: last }))] : []
+
+  const conjuncts = predicate === null ? [] : 'and' in predicate ? predicate.and : [predicate]
+  const equalities = conjuncts.flatMap((part) =>
+    'column' in part &&
+    part.op === 'eq' &&
+    part.value !== null &&
+    relation.columns.get(part.column)?.isIndexable
+      ? [{ column: part.column, value: JSON.stringify(part.value) }]
+      : [],
+  )
+  return {
+    where: predicate,
+    orderBy: total,
+    limit,
+    columns,
+    equalities,
+    isDecidedByEqualities: !isOrdered && equalities.length > 0 && equalities.length === conjuncts.length,
+  }
+}
+
+/** Values as the change log encodes them, conditions of an `and` or `or` sorted: one text for one meaning. */
+async function canonicalPredicate(
+  pool: pg.Pool,
+  relation: RelationInfo,
+  predicate: Predicate,
+  columns: Set<string>,
+): Promise<Predicate> {
+  const inner = (part: Predicate) => canonicalPredicate(pool, relation, part, columns)
+  if ('and' in predicate) return { and: sorted(await Promise.all(predicate.and.map(inner))) }
+  if ('or' in predicate) return { or: sorted(await Promise.all(predicate.or.map(inner))) }
+  if ('not' in predicate) return { not: await inner(predicate.not) }
+
+  const { column, op, value } = predicate
+  columns.add(column)
+  const info = relation.columns.get(column)
+  if (!info) throw new RowcastError('column_not_found', `${relation.name} has no column ${column}`)
+  const refuse = (expected: string) => {
+    throw new RowcastError(
+      'invalid_filter',
+      `${column} ${op} ${JSON.stringify(value)}: the value must be ${expected}`,
+    )
+  }
+  switch (op) {
+    case 'is_null':
+      if (typeof value !== 'boolean') return refuse('true or false')
+      return { column, op, value }
+    case 'like':
+    case 'ilike':
+      if (typeof value !== 'string') return refuse('a pattern')
+      return { column, op, value }
+    case 'in':
+      if (!Array.isArray(value)) return refuse('a list')
+      return { column, op, value: await canonicalValues(pool, relation, column, info.type, value) }
+    default: {
+      if (value === null) return refuse('a value; for null use is_null')
+      const [canonical = null] = await canonicalValues(pool, relation, column, info.type, [value])
+      return { column, op, value: canonical }
+    }
+  }
+}
+
+function sorted(parts: Predicate[]): Predicate[] {
+  return parts
+    .map((part) => ({ part, text: JSON.stringify(part) }))
+    .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0))
+    .map(({ part }) => part)
+}
+
+async function canonicalValues(
+  pool: pg.Pool,
+  relation: RelationInfo,
+  column: string,
+  type: string,
+  values: readonly Value[],
+): Promise<Value[]> {
+  const plain = values.map((value) => plainValue(type, value))
+  if (plain.every((value) => value !== undefined)) return plain
+  try {
+    const { rows } = await pool.query(
+      `select ${await fieldExpression(pool, relation, column)}::text as field
+         from unnest($1::text[]) with ordinality as v (value, place)
+        cross join lateral (select (v.value)::${type} as ${quote(column)}) as t order by v.place`,
+      [values.map(asText)],
+    )
+    return rows.map((row) => JSON.parse(row.field)[column] as Value)
+  } catch (error) {
+    throw new RowcastError(
+      'invalid_filter',
+      `${JSON.stringify(values)} does not fit ${relation.name} column ${column}, which is ${type}: ${messageOf(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+/** The canonical form of a value that is in it already, of the commonest types: spares a question to the database. */
+function plainValue(type: string | undefined, value: Value): Value | undefined {
+  if (type === 'integer' && Number.isInteger(value) && Math.abs(value as number) < 2 ** 31) return value
+  if (type === 'bigint' && typeof value === 'string' && /^(0|-?[1-9]\d{0,17})$/.test(value)) return value
+  if (type === 'text' && typeof value === 'string' && !value.includes('\0')) return value
+  if (
+    type === 'uuid' &&
+    typeof value === 'string' &&
+    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)
+  )
+    return value
+  if (type === 'boolean' && typeof value === 'boolean') return value
+  return undefined
+}
+
+function asText(value: Value): string | null {
+  return value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
