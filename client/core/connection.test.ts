@@ -6,6 +6,10 @@ import { createClient, type Client, type ClientOptions } from './client.ts'
 import type { ConnectionState } from './connection.ts'
 import { pageSession } from './session-store.ts'
 
+// a busy machine is given its time
+vi.setConfig({ testTimeout: 30_000 })
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 })
+
 const joe = { id: 1, name: 'joe', score: 12 }
 const ann = { id: 2, name: 'ann', score: 16 }
 const people = { kind: 'table', relation: 'person' } as const
@@ -46,15 +50,15 @@ function statusesOf({ store }: Client): ConnectionState['status'][] {
 }
 
 const live = ({ store }: Client): Promise<void> =>
-  vi.waitFor(() => expect(store.getState().connection.status).toBe('live'), 5_000)
+  until(() => expect(store.getState().connection.status).toBe('live'))
 
 test('the first subscription connects, and rows arrive', async () => {
   const rows = client().follow(people)
   expect(server.handshakes).toEqual([])
   rows.subscribe(() => undefined)
-  await vi.waitFor(() => expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] }))
+  await until(() => expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] }))
   server.model.write('public.person', { ...joe, score: 13 })
-  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
+  await until(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
 })
 
 test('the store has the rows, the position and the connection', async () => {
@@ -62,13 +66,13 @@ test('the store has the rows, the position and the connection', async () => {
   const changes = vi.fn()
   store.subscribe(changes)
   follow(people).subscribe(() => undefined)
-  await vi.waitFor(() => expect(store.getState().connection.status).toBe('live'))
+  await until(() => expect(store.getState().connection.status).toBe('live'))
   const before = store.getState()
   expect(before.position).toBe(positionOf(1))
   expect(before.relations.get('public.person')?.get('[1]')).toEqual(joe)
   changes.mockClear()
   server.model.write('public.person', { ...joe, score: 13 }, { ...ann, score: 17 })
-  await vi.waitFor(() => expect(changes).toHaveBeenCalled())
+  await until(() => expect(changes).toHaveBeenCalled())
   expect(changes).toHaveBeenCalledTimes(1)
   const after = store.getState()
   expect(after.relations.get('public.person')).not.toBe(before.relations.get('public.person'))
@@ -84,7 +88,7 @@ test('E-65 a server that goes away and comes back is found again, and what was m
   seen.clear()
   const statuses = statusesOf(made)
   await server.stop()
-  await vi.waitFor(() => expect(made.store.getState().connection).toMatchObject({ status: 'reconnecting' }))
+  await until(() => expect(made.store.getState().connection).toMatchObject({ status: 'reconnecting' }))
   expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] })
   server.model.delete('public.person', 1)
   await server.start()
@@ -103,7 +107,7 @@ test('a client that the server disconnects comes back', async () => {
   await live(made)
   const statuses = statusesOf(made)
   server.sockets[0]?.disconnect()
-  await vi.waitFor(() => expect(statuses).toEqual(['reconnecting', 'live']))
+  await until(() => expect(statuses).toEqual(['reconnecting', 'live']))
   expect(server.sockets).toHaveLength(2)
 })
 
@@ -113,7 +117,7 @@ test('auth is asked for again for each connection', async () => {
   made.connect()
   await live(made)
   server.sockets[0]?.disconnect()
-  await vi.waitFor(() => expect(server.handshakes).toEqual([{ token: 1 }, { token: 2 }]))
+  await until(() => expect(server.handshakes).toEqual([{ token: 1 }, { token: 2 }]))
 })
 
 test('a client that may not connect says so, and tries again', async () => {
@@ -121,7 +125,7 @@ test('a client that may not connect says so, and tries again', async () => {
   server.refuse = () => (isKnown ? undefined : 'unauthenticated')
   const made = client({ auth: { token: 'x' } })
   made.connect()
-  await vi.waitFor(() =>
+  await until(() =>
     expect(made.store.getState().connection).toMatchObject({
       status: 'connecting',
       error: { code: 'unauthenticated' },
@@ -146,7 +150,7 @@ test('a server that speaks another protocol is not asked again', async () => {
   server.answer = () => ({ ok: false, code: 'unsupported_protocol', message: 'reload the page' })
   const made = client()
   made.connect()
-  await vi.waitFor(() =>
+  await until(() =>
     expect(made.store.getState().connection).toMatchObject({
       status: 'closed',
       error: { code: 'unsupported_protocol' },
@@ -205,7 +209,7 @@ test('E-66 a malformed message is reported and skipped without losing the connec
     socket?.emit('batch', message)
   socket?.emit('progress', {})
   server.model.write('public.person', { ...joe, score: 13 })
-  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
+  await until(() => expect(rows.getSnapshot().data).toEqual([{ ...joe, score: 13 }, ann]))
   expect(errors.map(({ code }) => code)).toEqual(Array(5).fill('invalid_message'))
   expect(made.store.getState().connection.status).toBe('live')
   expect(server.sockets).toHaveLength(1)
@@ -219,7 +223,7 @@ test('E-66 what a malformed message may have said is read afresh', async () => {
   server.connection?.followed.clear() // the change reaches the client in a message that it cannot read
   server.model.delete('public.person', 1)
   server.sockets[0]?.emit('batch', { to: positionOf(2), subscriptions: [], transactions: 'garbled' })
-  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
 })
 
 test('what has arrived is acknowledged from time to time', async () => {
@@ -230,7 +234,7 @@ test('what has arrived is acknowledged from time to time', async () => {
   server.model.delete('public.person', 2)
   const acknowledged = (): unknown[] =>
     server.connection?.requests.filter(({ name }) => name === 'ack').map(({ request }) => request) ?? []
-  await vi.waitFor(() => expect(acknowledged().at(-1)).toEqual({ position: positionOf(3) }))
+  await until(() => expect(acknowledged().at(-1)).toEqual({ position: positionOf(3) }))
   const { length } = acknowledged()
   await new Promise((resolve) => setTimeout(resolve, 60))
   expect(acknowledged()).toHaveLength(length)
@@ -249,7 +253,7 @@ test('a client that is closed stays closed, whatever is subscribed to, until it 
   expect(rows.getSnapshot().data).toEqual([joe, ann])
   server.model.delete('public.person', 1)
   made.connect()
-  await vi.waitFor(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
 })
 
 test('a client that connects, closes and connects again at once connects once', async () => {

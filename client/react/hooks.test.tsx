@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, cleanup, render } from '@testing-library/react'
+import { act, cleanup, configure, render } from '@testing-library/react'
 import { StrictMode, Suspense, useState, type ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -21,6 +21,11 @@ import {
 
 // these tests wait for what the page shows, as a person does
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: false })
+
+// a busy machine is given its time
+vi.setConfig({ testTimeout: 30_000 })
+configure({ asyncUtilTimeout: 10_000 })
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 })
 
 const joe = { id: 1, name: 'joe', score: 12 }
 const ann = { id: 2, name: 'ann', score: 16 }
@@ -58,7 +63,7 @@ function show(children: ReactNode, isStrict = false) {
 const last = (name: string): Result<unknown> | undefined => seen[name]?.at(-1)
 
 const ready = (...names: string[]): Promise<void> =>
-  vi.waitFor(() => {
+  until(() => {
     for (const name of names) expect(last(name)?.status).toBe('ready')
   })
 
@@ -69,7 +74,7 @@ async function arrival(): Promise<void> {
   const mark = client.follow({ kind: 'row', relation: 'mark', key: [id] })
   const stop = mark.subscribe(() => undefined)
   server.model.write('public.mark', { id })
-  await vi.waitFor(() => expect(mark.getSnapshot().data).toEqual({ id }))
+  await until(() => expect(mark.getSnapshot().data).toEqual({ id }))
   await new Promise((resolve) => setTimeout(resolve, 20))
   stop()
 }
@@ -167,7 +172,7 @@ describe.each([
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(requests()).toHaveLength(asked)
     page.unmount()
-    await vi.waitFor(() => expect(server.connection?.followed.size).toBe(0))
+    await until(() => expect(server.connection?.followed.size).toBe(0))
   })
 })
 
@@ -181,7 +186,7 @@ test('useTable keeps the array while nothing of it changes, and each row while t
   expect(after).not.toBe(before)
   expect(after[0]).toBe(before[0])
   server.sockets[0]?.disconnect() // and after a reconnect
-  await vi.waitFor(() => expect(server.sockets).toHaveLength(2))
+  await until(() => expect(server.sockets).toHaveLength(2))
   await arrival()
   expect(last('all')?.data).toBe(after)
 })
@@ -193,13 +198,13 @@ test('E-61 rows come, go and move as they start and stop to match, and a limit r
   const names = (): string[] => (last('best')?.data as { name: string }[]).map(({ name }) => name)
   expect(names()).toEqual(['ann', 'joe'])
   server.model.write('public.person', { id: 3, name: 'bob', score: 20 })
-  await vi.waitFor(() => expect(names()).toEqual(['bob', 'ann']))
+  await until(() => expect(names()).toEqual(['bob', 'ann']))
   server.model.write('public.person', { ...joe, score: 30 })
-  await vi.waitFor(() => expect(names()).toEqual(['joe', 'bob']))
+  await until(() => expect(names()).toEqual(['joe', 'bob']))
   server.model.write('public.person', { ...joe, score: 5 })
-  await vi.waitFor(() => expect(names()).toEqual(['bob', 'ann']))
+  await until(() => expect(names()).toEqual(['bob', 'ann']))
   server.model.delete('public.person', 3)
-  await vi.waitFor(() => expect(names()).toEqual(['ann']))
+  await until(() => expect(names()).toEqual(['ann']))
 })
 
 test('E-61 a filter that cannot be meant is an error, and the rest of the page lives', async () => {
@@ -265,9 +270,9 @@ test('another key shows the other row, and never the former one for it', async (
     return null
   }
   show(<Page />)
-  await vi.waitFor(() => expect(shown).toEqual([[1, joe]]))
+  await until(() => expect(shown).toEqual([[1, joe]]))
   choose(2)
-  await vi.waitFor(() => expect(shown).toEqual([[1, joe], [2, ann]])) // prettier-ignore
+  await until(() => expect(shown).toEqual([[1, joe], [2, ann]])) // prettier-ignore
 })
 
 test('useChanges has the last changes as they came, with what was there before', async () => {
@@ -275,7 +280,7 @@ test('useChanges has the last changes as they came, with what was there before',
   await ready('changes')
   expect(last('changes')?.data).toEqual([])
   server.model.write('public.person', { ...joe, name: 'joseph', score: 13 })
-  await vi.waitFor(() =>
+  await until(() =>
     expect(last('changes')?.data).toMatchObject([
       {
         op: 'field_update',
@@ -290,7 +295,7 @@ test('useChanges has the last changes as they came, with what was there before',
   )
   server.model.delete('public.person', 1)
   server.model.write('public.person', { id: 3, name: 'bob', score: 0 })
-  await vi.waitFor(() =>
+  await until(() =>
     expect(last('changes')?.data).toMatchObject([
       { op: 'field_update', column: 'score' },
       { op: 'row_delete', key: '[1]', previous: { id: 1, name: 'joseph', score: 13 } },
@@ -301,7 +306,7 @@ test('useChanges has the last changes as they came, with what was there before',
 
 test('what the server refuses is an error', async () => {
   show(<Probe name="none" use={() => useTable('nothing')} />)
-  await vi.waitFor(() =>
+  await until(() =>
     expect(last('none')).toMatchObject({ status: 'error', error: { code: 'relation_not_found' } }),
   )
 })
@@ -359,7 +364,7 @@ test.each([false, true])(
     server.model.write('public.person', { ...joe, name: 'joseph' })
     await page.findByText('joseph of 2')
     page.unmount()
-    await vi.waitFor(() => expect(server.connection?.followed.size).toBe(0))
+    await until(() => expect(server.connection?.followed.size).toBe(0))
   },
 )
 

@@ -16,26 +16,26 @@ beforeAll(async () => {
   await mkdir(cache, { recursive: true })
   project = await mkdtemp(join(cache, 'types-'))
   const installed = join(project, 'node_modules/rowcast')
-  const { output, status } = compile(
-    '--project',
-    join(repository, 'tsconfig.build.json'),
-    '--emitDeclarationOnly',
-    '--outDir',
-    join(installed, 'dist'),
-  )
-  expect(output).toBe('')
-  expect(status).toBe(0)
+  const config = {
+    extends: join(repository, 'tsconfig.build.json'),
+    compilerOptions: { rootDir: repository, outDir: join(installed, 'dist'), emitDeclarationOnly: true },
+    include: [join(repository, 'client'), join(repository, 'shared')],
+  }
+  await writeFile(join(project, 'emit.json'), JSON.stringify(config))
+  expect(compile('--project', join(project, 'emit.json'))).toBe('')
+  await mkdir(installed, { recursive: true })
   await cp(join(repository, 'package.json'), join(installed, 'package.json'))
 }, 60_000)
 
 afterAll(() => rm(project, { recursive: true, force: true }))
 
-function compile(...options: string[]): { output: string; status: number | null } {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [tsc, ...options], {
+/** What the compiler has to say. */
+function compile(...options: string[]): string {
+  const { stdout, stderr } = spawnSync(process.execPath, [tsc, ...options], {
     cwd: repository,
     encoding: 'utf8',
   })
-  return { output: stdout + stderr, status }
+  return stdout + stderr
 }
 
 test.each(['typed', 'loose'])(
@@ -58,11 +58,11 @@ test.each(['typed', 'loose'])(
       files: [file],
     }
     await writeFile(join(project, `${name}.json`), JSON.stringify(config))
-    expect(compile('--project', join(project, `${name}.json`)).output).toBe('')
+    expect(compile('--project', join(project, `${name}.json`))).toBe('')
   },
   60_000,
 )
 
 test('in the repository, declared tables are as strict', () => {
-  expect(compile('--project', join(repository, 'client/types')).output).toBe('')
+  expect(compile('--project', join(repository, 'client/types'))).toBe('')
 }, 60_000)
