@@ -61,11 +61,18 @@ export class Connection {
     const socket = this.#createSocket()
     this.#socket = socket
     this.#parts.onState({ status: 'connecting' })
-    void this.#parts.session.load().then((session) => {
-      if (this.#socket !== socket) return
-      this.#session = session
-      socket.connect()
+    void this.#start(socket)
+  }
+
+  async #start(socket: AppSocket): Promise<void> {
+    const { session, report } = this.#parts
+    const known = await session.load().catch((cause: unknown) => {
+      report(new RowcastError('session_not_found', 'the session could not be loaded', { cause }))
+      return undefined
     })
+    if (this.#socket !== socket) return
+    this.#session = known
+    socket.connect()
   }
 
   /** Lets go of the server. What was known stays. */

@@ -48,7 +48,11 @@ export function tabSession(name: string, { storage, locks }: TabParts): SessionS
       return session && (await claim(session.id)) ? session : undefined
     },
     save(session) {
-      storage.setItem(name, JSON.stringify(session))
+      try {
+        storage.setItem(name, JSON.stringify(session))
+      } catch {
+        // storage that is full costs the session of before the reload, no more
+      }
       void claim(session.id)
     },
     clear() {
