@@ -6,6 +6,7 @@ import type { Subscription } from '../../shared/subscription.ts'
 import { Acknowledger } from './acknowledger.ts'
 import { Connection, type Auth, type ConnectionState } from './connection.ts'
 import {
+  checked,
   columnSubscription,
   fieldSubscription,
   rowSubscription,
@@ -94,7 +95,11 @@ export interface Client {
     relation: R,
     options?: ChangesOptions<R>,
   ): Followed<readonly ChangeRecord<RowOf<R>>[]>
-  /** Whatever a subscription says; the methods above write it with types. */
+  /**
+   * Whatever a subscription says; the methods above write it with types.
+   *
+   * @throws {RowcastError} `invalid_filter` or `invalid_key`, as they do, when it says what cannot be meant
+   */
   follow<T = unknown>(subscription: Subscription): Followed<T>
   /** Connects now, and not only with the first subscription. */
   connect(): void
@@ -167,7 +172,7 @@ export function createClient(options: ClientOptions = {}): Client {
     column: (relation, column) => followed(columnSubscription(relation, column)),
     changes: <R extends RelationName>(relation: R, { where, last = 100 }: ChangesOptions<R> = {}) =>
       followChanges<RowOf<R>>(parts(tableSubscription(relation, { where })), last),
-    follow: followed,
+    follow: (subscription) => followed(checked(subscription)),
     connect,
     close() {
       isClosed = true

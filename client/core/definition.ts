@@ -1,7 +1,8 @@
+import * as v from 'valibot'
 import type { Value } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import { toOrders, toPredicate } from '../../shared/filter.ts'
-import type { Subscription } from '../../shared/subscription.ts'
+import { subscriptionSchema, type Subscription } from '../../shared/subscription.ts'
 import type { ColumnOf, Key, RelationName, TableOptions } from './tables.ts'
 
 /** @throws {RowcastError} `invalid_filter` when the filter or the order says what cannot be meant. */
@@ -13,18 +14,18 @@ export function tableSubscription<R extends RelationName>(
   const orders = toOrders(orderBy)
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
     throw new RowcastError('invalid_filter', `limit is ${limit}; it must be a whole number from 1 on`)
-  return {
+  return checked({
     kind: 'table',
     relation,
     ...(predicate && { where: predicate }),
     ...(orders && { orderBy: orders }),
     ...(limit !== undefined && { limit }),
-  }
+  })
 }
 
 /** @throws {RowcastError} `invalid_key` when a value of the key is missing. */
 export function rowSubscription<R extends RelationName>(relation: R, key: Key): Subscription {
-  return { kind: 'row', relation, key: keyValues(relation, key) }
+  return checked({ kind: 'row', relation, key: keyValues(relation, key) })
 }
 
 /** @throws {RowcastError} `invalid_key` when a value of the key is missing. */
@@ -33,11 +34,27 @@ export function fieldSubscription<R extends RelationName>(
   key: Key,
   column: ColumnOf<R>,
 ): Subscription {
-  return { kind: 'field', relation, key: keyValues(relation, key), column }
+  return checked({ kind: 'field', relation, key: keyValues(relation, key), column })
 }
 
 export function columnSubscription<R extends RelationName>(relation: R, column: ColumnOf<R>): Subscription {
-  return { kind: 'column', relation, column }
+  return checked({ kind: 'column', relation, column })
+}
+
+/**
+ * Refuses what the server would not even read. It would refuse it together with everything else that
+ * the page asks for at the same time.
+ *
+ * @throws {RowcastError} `invalid_filter` or `invalid_key`, e.g. when a filter is too deep or a value too long
+ */
+export function checked(subscription: Subscription): Subscription {
+  const { success, issues } = v.safeParse(subscriptionSchema, subscription)
+  if (success) return subscription
+  const [issue] = issues
+  const code = subscription.kind === 'row' || subscription.kind === 'field' ? 'invalid_key' : 'invalid_filter'
+  throw new RowcastError(code, `${subscription.relation}: ${v.getDotPath(issue) ?? ''}: ${issue.message}`, {
+    cause: issues,
+  })
 }
 
 /** Equal for equal subscriptions: the builders above write the properties in one order. */

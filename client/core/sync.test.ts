@@ -342,3 +342,18 @@ test('with another session, nothing that the former one held is continued', () =
   expect(request).toMatchObject({ subscriptions: [{ held: false }] })
   expect(request).not.toHaveProperty('position')
 })
+
+test('chunks of a snapshot that was left and asked for again are not mixed with the new ones', () => {
+  const rig = rigWithPeople()
+  rig.server.write('public.person', { id: 3, name: 'bob', score: 1 })
+  live(rig)
+  const all = rig.follow(people)
+  const stop = all.subscribe(() => undefined)
+  rig.deliver(2) // the answer and the first of two chunks
+  stop()
+  rig.subscriptions.clear()
+  all.subscribe(() => undefined)
+  rig.server.delete('public.person', 1)
+  rig.deliver()
+  expect(all.getSnapshot().data).toMatchObject([{ name: 'ann' }, { name: 'bob' }])
+})

@@ -276,6 +276,7 @@ export class Sync implements InterestObserver {
         return true
       case 'snapshot': {
         const { subscription, rows, done, to } = message
+        if (!replica.get(subscription)) return false // it has just been left
         const chunks = this.#chunks.get(subscription) ?? []
         for (const row of rows) chunks.push(row)
         this.#chunks.set(subscription, chunks)
