@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process'
 export function guard(pid: number, remove?: string): () => void {
   if (process.platform === 'win32') return () => undefined // the next start finds the server and stops it
   const script = `
-    cat > /dev/null
+    read -r _
     kill -INT "$1" || exit 0
     if [ -n "$2" ]; then
       while [ -e "$2/data/postmaster.pid" ]; do sleep 0.1; done
