@@ -20,9 +20,17 @@ export const liveRoom = 'live'
 export class LiveSession {
   readonly id: string
   readonly connections = new Set<Connection>()
+  #written: Promise<unknown> = Promise.resolve()
 
   constructor(id: string) {
     this.id = id
+  }
+
+  /** Writes to what is kept of the session, one after the other: who unsubscribes and subscribes again is subscribed. */
+  write(work: () => Promise<void>): Promise<void> {
+    const writing = this.#written.then(work)
+    this.#written = writing.catch(() => undefined)
+    return writing
   }
 
   get room(): string {
@@ -78,6 +86,7 @@ export class Connection {
   /** Steps out of the rooms, at the reader's position. */
   leaveRooms(): void {
     this.#isCatchingUp = true
+    this.#backlog = [] // what the session's other connections got before is part of what this one is about to be given
     void this.socket.leave(this.session.room)
     void this.socket.leave(liveRoom)
   }

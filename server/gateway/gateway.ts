@@ -189,8 +189,9 @@ export class Gateway {
     const connection = this.#attached(socket)
     const { sessions, pools, welcome } = this.#parts
     const definition = await define(pools.encoding, subscription, connection.identity)
-    await sessions.addSubscriptions(connection.session.id, [definition])
+    const { session } = connection
     connection.wanted.set(definition.id, subscription)
+    await session.write(() => sessions.addSubscriptions(session.id, [definition]))
     setImmediate(() =>
       welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false }),
     )
@@ -201,9 +202,13 @@ export class Gateway {
     const connection = this.#attached(socket)
     if (!connection.wanted.delete(id))
       throw new RowcastError('subscription_not_found', `this session has no subscription ${id}`)
-    this.#parts.following.unfollow(connection, id)
-    if (![...connection.session.connections].some((other) => other.wanted.has(id)))
-      await this.#parts.sessions.deleteSubscription(connection.session.id, id)
+    const { following, sessions } = this.#parts
+    following.unfollow(connection, id)
+    const { session } = connection
+    await session.write(async () => {
+      const isWanted = [...session.connections].some((other) => other.wanted.has(id))
+      if (!isWanted) await sessions.deleteSubscription(session.id, id)
+    })
     return null
   }
 

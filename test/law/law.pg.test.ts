@@ -102,13 +102,16 @@ async function run({ tables, writers, clients, cutsMs }: Scenario): Promise<numb
 }
 
 function observe(url: string, followings: readonly RandomFollowing[]): { end(): Promise<Observation[]> } {
+  let failure: Error | undefined
   const client = createClient({
     url,
     graceMs: 0,
     session: 'page',
     retryDelayMs: 20,
     maxRetryDelayMs: 100,
-    onError: () => undefined,
+    // A change that cannot be applied is mended by asking anew, which would hide that it was wrong.
+    onError: (error) =>
+      (failure ??= error.code === 'row_missing' || error.code === 'invalid_message' ? error : undefined),
   })
   const held = new Map<Followed<unknown>, Subscription>()
   const observations: Observation[] = []
@@ -144,6 +147,7 @@ function observe(url: string, followings: readonly RandomFollowing[]): { end(): 
       for (const timer of timers) clearTimeout(timer)
       stopEnd()
       client.close()
+      if (failure) throw failure
       return observations
     },
   }
