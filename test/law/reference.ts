@@ -71,6 +71,7 @@ function isTrue(predicate: Predicate, row: Row): boolean | null {
   }
   const value = row[predicate.column] ?? null
   if (predicate.op === 'is_null') return (value === null) === predicate.value
+  if (predicate.op === 'in' && (predicate.value as Value[]).length === 0) return false // of nothing, not even unknown
   if (value === null) return null
   if (predicate.op === 'in') return (predicate.value as Value[]).includes(value)
   const sign = compare(value, predicate.value)
