@@ -79,10 +79,10 @@ begin
   end if;
 
   -- Closes what event.open_statement() opened. Unless other statements were open meanwhile, that is all.
-  if current_setting(%12$L, true) = '{NULL}' then
+  if current_setting(%12$L, true) = %14$L then
     v_sql := set_config(%12$L, '', true);
   else
-    perform event.settle(%9$s, v_count, %12$L);
+    perform event.settle(%9$s, %10$L, v_count, %12$L);
     v_is_attached := false;
   end if;
 $sql$,
@@ -105,7 +105,8 @@ $sql$,
     command,
     v_count_dynamic,
     'rowcast.open_' || relation_id,
-    v_choice);
+    v_choice,
+    upper(left(command, 1)));
 end;
 $$;
 

@@ -1,14 +1,14 @@
--- Trigger function: notes that a statement on a tracked relation begins. Its argument names the setting that holds, for
--- each statement now open on the relation, the number of the first change logged inside it (null: none yet). Several are
--- open when a trigger or a function in a statement changes the same relation, and for the parts of one with several
--- commands: on conflict do update, merge, with. See event.settle().
+-- Trigger function: notes that a statement on a tracked relation begins. Its argument names the setting that lists the
+-- statements now open on the relation, the outermost first: I, U or D, and the number of the first change logged since, if
+-- any. Several are open when a trigger or a function in a statement changes the same relation, and for the parts of one with
+-- several commands: on conflict do update, merge, with. See event.settle().
 create or replace function event.open_statement() returns trigger
 language plpgsql
 as $$
 declare
   v_open text := current_setting(tg_argv[0], true);
 begin
-  v_open := set_config(tg_argv[0], case when v_open <> '' then array_append(v_open::bigint[], null)::text else '{NULL}' end, true);
+  v_open := set_config(tg_argv[0], case when v_open <> '' then v_open || ' ' || left(tg_op, 1) else left(tg_op, 1) end, true);
   return null;
 end;
 $$;
