@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const ignored = ['**/node_modules/**', '**/dist/**', 'e2e/**']
@@ -5,6 +6,8 @@ const ignored = ['**/node_modules/**', '**/dist/**', 'e2e/**']
 export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
+    // Half of the time a test waits for PostgreSQL or another process.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       {
         extends: true,
