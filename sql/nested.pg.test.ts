@@ -130,7 +130,7 @@ test('the log of statements inside statements replays to the table, each change 
     transaction,
     async (table, script, transaction) => {
       await client.query(
-        `delete from ${table}; delete from script; insert into ${table} values (1, 1, null), (2, 2, 1), (3, 3, 2), (5, 5, 5);
+        `delete from script; delete from ${table}; insert into ${table} values (1, 1, null), (2, 2, 1), (3, 3, 2), (5, 5, 5);
          delete from event.change`,
       )
       for (const [moment, action] of script)
