@@ -276,7 +276,15 @@ interface Seen {
 }
 
 /** JSON says it all, but json_populate_record takes the inner arrays of an array for dimensions, and makes no vectors. */
-const notPopulated = ['the int2vector', 'some int2vector', 'the oidvector', 'some oidvector', 'some bigs', 'some json', 'some jsonb']
+const notPopulated = [
+  'the int2vector',
+  'some int2vector',
+  'the oidvector',
+  'some oidvector',
+  'some bigs',
+  'some json',
+  'some jsonb',
+]
 
 async function see(table: string, id: number): Promise<Seen> {
   const [expression] = await asReader<{ sql: string }>(`select event.row_expression('${table}', 't') as sql`)
