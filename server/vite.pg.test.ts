@@ -69,7 +69,7 @@ async function upgrade(url: string, protocol: string): Promise<[IncomingMessage,
       connection: 'Upgrade',
       upgrade: 'websocket',
       'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-      'sec-websocket-version': 13,
+      'sec-websocket-version': '13',
       'sec-websocket-protocol': protocol,
     },
   }).end()
