@@ -12,11 +12,14 @@ declare
     select from event.type_parts(relation) as p join pg_type as t on t.oid = p.type where t.typtype = 'c'
   );
   v_log text := event.capture_sql(relation, relation_id, command);
+  v_is_keyless boolean := v_log is null;
   v_count_static text := '';
   v_count_dynamic text := '';
   v_choice text := '';
 begin
-  if command = 'update' then
+  if v_is_keyless then
+    v_log := 'v_sql := null';
+  elsif command = 'update' then
     if event.may_chain(relation) then
       v_log := format($sql$%s into v_has_chains;
     if v_has_chains then
@@ -52,10 +55,14 @@ begin
     select event.%1$s(%2$s) = %3$L, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s limit 1;
   else
     -- Sees the catalogue as it was when the transaction began: the rows themselves tell their columns.
-    select %5$s, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s as r limit 1;
-    if v_is_current then
-      select %6$s into v_is_current from %4$s as r limit 1;
-    end if;
+    begin
+      select %5$s, exists (select from event.attachment) into v_is_current, v_is_attached from %4$s as r limit 1;
+      if v_is_current then
+        select %6$s into v_is_current from %4$s as r limit 1;
+      end if;
+    exception when others then
+      v_is_current := false; -- virtual generated columns cannot be asked for here
+    end;
   end if;
 
   if v_is_current then
@@ -63,8 +70,13 @@ begin
     get diagnostics v_count = row_count;%8$s
   elsif not v_is_current then
     begin
-      v_names := array(select k.name from (select * from %4$s limit 1) as r, json_object_keys(row_to_json(r.*)) as k (name));
-      execute event.types_sql(%4$L, v_names) into v_types;
+      begin
+        v_names := array(select k.name from (select * from %4$s limit 1) as r, json_object_keys(row_to_json(r.*)) as k (name));
+        execute event.types_sql(%4$L, v_names) into v_types;
+      exception when others then
+        v_names := null; -- for these, the catalogue must do
+        v_types := null;
+      end;
       v_sql := event.capture_sql_now(%9$s, %10$L, v_names, v_types);
       if v_sql is not null then
         v_settings := event.pin_settings(%9$s);%13$s
@@ -88,7 +100,7 @@ begin
 $sql$,
     case when v_has_composites then 'shape_now' else 'shape' end,
     relation::oid,
-    event.shape(relation),
+    case when v_is_keyless then '' else event.shape(relation) end,
     v_source,
     (
       select format('array(select json_object_keys(row_to_json(r.*))) = %L', array_agg(c.name order by c.place))

@@ -14,11 +14,15 @@ begin
     where r.oid is not null and (c.oid is null or r.capture_version is distinct from event.capture_version(r.oid))
     order by r.id
   loop
-    if v_relation.is_dropped then
-      perform event.drop_capture(v_relation.oid);
-    else
-      perform event.make_capture(v_relation.oid);
-    end if;
+    begin
+      if v_relation.is_dropped then
+        perform event.drop_capture(v_relation.oid);
+      else
+        perform event.make_capture(v_relation.oid);
+      end if;
+    exception when others then
+      raise warning 'Rowcast could not refresh the capture of %: %', v_relation.oid, sqlerrm; -- the others go on
+    end;
   end loop;
 end;
 $$;
