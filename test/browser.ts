@@ -69,7 +69,7 @@ function usualPlaces(): string[] {
       ),
     )
   const names = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser', 'microsoft-edge']
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin']
   return names.flatMap((name) => folders.map((folder) => join(folder, name)))
 }
 
@@ -77,7 +77,8 @@ function usualPlaces(): string[] {
 async function download(say: (message: string) => void): Promise<string | null> {
   say('there is no browser yet: downloading the one of Playwright (about 150 MB) …')
   const cli = join(createRequire(import.meta.url).resolve('playwright/package.json'), '../cli.js')
-  await succeeds(process.execPath, [cli, 'install', '--no-shell', 'chromium'], {
+  // Why it fails, if it does, it says many times over; what matters is said below.
+  await succeeds(process.execPath, [cli, 'install', '--no-shell', 'chromium'], 'ignore', {
     PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: '10000',
   })
   const program = chromium.executablePath()
@@ -94,16 +95,26 @@ async function installDebianPackage(say: (message: string) => void): Promise<str
   }
   say("installing Debian's package chromium …")
   const environment = { DEBIAN_FRONTEND: 'noninteractive' }
-  await succeeds('apt-get', ['update', '-q'], environment)
-  await succeeds('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'chromium'], environment)
+  await succeeds('apt-get', ['update', '-q'], 'inherit', environment)
+  await succeeds(
+    'apt-get',
+    ['install', '-y', '-q', '--no-install-recommends', 'chromium'],
+    'inherit',
+    environment,
+  )
   return findBrowser()
 }
 
-function succeeds(program: string, args: string[], environment: Record<string, string>): Promise<boolean> {
+function succeeds(
+  program: string,
+  args: string[],
+  errors: 'inherit' | 'ignore',
+  environment: Record<string, string>,
+): Promise<boolean> {
   const child = spawn(program, args, {
     env: { ...process.env, ...environment },
     // Its progress bars are for terminals.
-    stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'ignore', 'inherit'],
+    stdio: ['ignore', process.stdout.isTTY ? 'inherit' : 'ignore', errors],
     timeout: 300_000,
   })
   return new Promise((resolve) => {
