@@ -1,7 +1,7 @@
 -- Hands the last rows that this transaction has logged for a relation to the connections attached to SQL sessions.
 -- Whatever goes wrong with them, the writer goes on.
 create or replace function event.notify_captured(relation_id integer, count bigint) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set enable_seqscan = off
 as $$
 begin
   perform event.notify_attached(min(l.seq), max(l.seq))
