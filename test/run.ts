@@ -6,7 +6,7 @@
  *
  * Ends with the plain line `N passed, N failed`, and with 0 only if nothing has failed.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -23,8 +23,14 @@ const { values, positionals } = parseArgs({ options: { only: { type: 'string' } 
 const chosen = parseKinds(values.only)
 const require = createRequire(import.meta.url)
 const reports = await mkdtemp(join(tmpdir(), 'rowcast-reports-'))
-// Ctrl-C reaches the test processes as well: they end, and then this one does, in good order.
-process.on('SIGINT', () => (process.exitCode = 130))
+let running: ChildProcess | undefined
+let isInterrupted = false
+// The test process ends first, then this one, in good order. Ctrl-C has reached both already.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    isInterrupted = true
+    if (signal !== 'SIGINT') running?.kill(signal)
+  })
 
 const stopServer = await startTestServer()
 const results: Counts[] = []
@@ -32,16 +38,16 @@ try {
   const byVitest = chosen.filter((kind) => kind === 'unit' || kind === 'pg')
   if (byVitest.length > 0) results.push(await vitest(byVitest))
   const byPlaywright = chosen.filter((kind) => kind === 'e2e' || kind === 'package')
-  if (byPlaywright.length > 0) await browserSetup()
+  if (byPlaywright.length > 0 && !isInterrupted) await browserSetup()
   // One after the other: an npm install beside them would take the browsers' time.
-  for (const kind of byPlaywright) results.push(await playwright(kind))
+  for (const kind of byPlaywright) if (!isInterrupted) results.push(await playwright(kind))
 } finally {
   await stopServer()
   await rm(reports, { recursive: true, force: true })
 }
-const total = sum(results)
+const total = sum(isInterrupted ? [...results, failedToRun] : results)
 console.log(summary(total))
-process.exitCode ??= total.failed > 0 || total.passed === 0 ? 1 : 0
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
 
 function parseKinds(only: string | undefined): readonly Kind[] {
   if (only === undefined) return kinds
@@ -85,6 +91,7 @@ function run(program: string, args: readonly string[], environment = {}): Promis
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  running = child
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code) => resolve(code))
