@@ -80,6 +80,17 @@ test('tracking tracks all or none, and says why without a stack', async () => {
   expect(rows).toEqual([])
 })
 
+test('a command that has to wait says what for', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query('create table player (id int primary key)')
+  await client.query('begin; lock table player')
+  await using rowcast = startRowcast(['track', 'player', '--database', database.url])
+  await rowcast.until(/waiting for the database …/)
+  await client.query('commit')
+  expect(await rowcast.exitCode()).toBe(0)
+})
+
 test('a database that is not there is told with what to check', async () => {
   const { code, output } = await runRowcast(['migrate', '--database', 'postgres://127.0.0.1:1/app'])
   expect(code).toBe(1)

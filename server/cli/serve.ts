@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import sirv from 'sirv'
+import { saySlow } from '../embedded/say-slow.ts'
 import { healthz } from '../healthz.ts'
-import { createRowcast } from '../main.ts'
+import { createRowcast, type Rowcast } from '../main.ts'
 import { parsePort } from './dev.ts'
 import { loadConfig } from './load-config.ts'
 import { stopOnSignal } from './stop-on-signal.ts'
+import { progress } from './with-database.ts'
 import { UsageError } from './usage-error.ts'
 
 interface ServeOptions {
@@ -66,12 +68,14 @@ async function serve(options: ServeOptions): Promise<void> {
       'No database: set DATABASE_URL or give --database, e.g. postgres://user:password@localhost:5432/app',
     )
   const httpServer = createServer()
-  const rowcast = await createRowcast({
-    ...config,
-    authenticate,
-    database,
-    httpServer: answer(httpServer, options.static, () => rowcast.health()),
-  })
+  const rowcast: Rowcast = await saySlow(progress, 'preparing the database', () =>
+    createRowcast({
+      ...config,
+      authenticate,
+      database,
+      httpServer: answer(httpServer, options.static, () => rowcast.health()),
+    }),
+  )
   stopOnSignal(async () => {
     const closed = once(httpServer, 'close')
     httpServer.close()
@@ -81,7 +85,7 @@ async function serve(options: ServeOptions): Promise<void> {
   })
   httpServer.listen(port, options.host)
   await once(httpServer, 'listening') // rejects when the port is taken
-  console.error(`rowcast: listening on ${addressOf(httpServer)}`)
+  progress(`listening on ${addressOf(httpServer)}`)
 }
 
 /** What is neither a socket's nor the health check's is a file of the page, if one is served. */

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { clientConfig } from '../db/pool.ts'
+import { saySlow } from '../embedded/say-slow.ts'
 import { openProjectDatabase } from '../embedded/project-database.ts'
 
 /** The option that every command has. */
@@ -23,8 +24,8 @@ export async function withDatabase<T>(
     const client = new pg.Client(clientConfig(database.database))
     client.on('error', () => undefined) // its queries fail too, and are explained
     try {
-      await client.connect()
-      return await work(client)
+      await saySlow(progress, 'connecting to the database', () => client.connect())
+      return await saySlow(progress, 'waiting for the database', () => work(client))
     } finally {
       await client.end()
     }

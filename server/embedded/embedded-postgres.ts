@@ -7,6 +7,7 @@ import { prepareDataFolder, type DataFolder } from './data-folder.ts'
 import { freePort } from './free-port.ts'
 import { guard } from './guard.ts'
 import { findRunningServer, processExists, readPostmaster, type Postmaster } from './running-server.ts'
+import { saySlow } from './say-slow.ts'
 import { unprivilegedUser, type SystemUser } from './system-user.ts'
 
 export interface EmbeddedPostgresOptions {
@@ -45,13 +46,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const { onProgress = () => undefined } = options
   const user = await unprivilegedUser()
   const binaries = await findBinaries(user)
-  const folder = await saySlow('creating the database', onProgress, () =>
+  const folder = await saySlow(onProgress, 'creating the database', () =>
     prepareDataFolder(options.folder, user, binaries, onProgress),
   )
   const running = await findRunningServer(folder.data)
   if (running && (await hasOwner(folder, running))) return share(folder, running)
   if (running) await stopForgotten(folder, running, onProgress)
-  return saySlow('starting the database', onProgress, () => start(folder, user, binaries, options))
+  return saySlow(onProgress, 'starting the database', () => start(folder, user, binaries, options))
 }
 
 async function start(
@@ -171,20 +172,6 @@ async function stopForgotten(
 
 function urlOf({ password }: DataFolder, port: number): string {
   return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
-}
-
-/** Says what is being done once it has taken a second. */
-async function saySlow<T>(
-  what: string,
-  onProgress: (message: string) => void,
-  work: () => Promise<T>,
-): Promise<T> {
-  const timer = setTimeout(() => onProgress(`${what} …`), 1000)
-  try {
-    return await work()
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {
