@@ -13,6 +13,7 @@ import { encodedJsonParser } from './gateway/encoded-json.ts'
 import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import { Gateway, type Authenticate } from './gateway/gateway.ts'
+import { settleUnreadable } from './gateway/settle-unreadable.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
@@ -99,15 +100,18 @@ async function serve(
   logger: Logger,
 ): Promise<Rowcast> {
   const { allowedOrigins = [] } = options
-  const io: GatewayServer = new Server(options.httpServer, {
+  let closing: Promise<void> | undefined
+  const io: GatewayServer = new Server({
     path: options.path ?? defaultPath,
     parser: encodedJsonParser,
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: [...allowedOrigins], credentials: true },
-    allowRequest: (request, decide) => decide(null, isAllowedOrigin(request, allowedOrigins)),
+    allowRequest: (request, decide) =>
+      closing ? decide('closing', false) : decide(null, isAllowedOrigin(request, allowedOrigins)),
   })
+  const sessions = new SessionStore(pools.encoding)
   const following = new Following()
   const welcome = new Welcome(
     following,
@@ -115,8 +119,10 @@ async function serve(
     logger,
     () => reader.wake(),
   )
-  const access = new AccessWatch(following, welcome, pools.encoding, logger)
-  const broadcast = new Broadcast(io, following)
+  const access = new AccessWatch({ following, welcome, sessions, pool: pools.encoding, logger })
+  const broadcast = new Broadcast(io, following, (unreadable) =>
+    settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
+  )
   const reader = new LogReader({
     database: options.database,
     logger,
@@ -132,7 +138,7 @@ async function serve(
   const gateway = new Gateway({
     io,
     pools,
-    sessions: new SessionStore(pools.encoding),
+    sessions,
     following,
     welcome,
     authenticate: options.authenticate,
@@ -140,9 +146,9 @@ async function serve(
     epoch: () => reader.epoch,
   })
   await reader.start()
+  io.attach(options.httpServer)
   logger.info('reading the change log')
 
-  let closing: Promise<void> | undefined
   const close = async () => {
     io.disconnectSockets(true)
     io.engine.close()

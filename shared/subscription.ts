@@ -44,17 +44,22 @@ export type SubscriptionId = string
 /** A hostile filter must not exhaust the stack, here or in PostgreSQL's planner. */
 const maxPredicateDepth = 8
 const maxConditions = 100
+const maxValueDepth = 6
 
-const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200))
-const value: v.GenericSchema<Value> = v.lazy(() =>
-  v.union([
-    v.null(),
-    v.boolean(),
-    v.number(),
-    v.pipe(v.string(), v.maxLength(10_000)),
-    v.pipe(v.array(value), v.maxLength(1000)),
-  ]),
-) as v.GenericSchema<Value>
+/** PostgreSQL's text holds no NUL, and its JSON no half of a surrogate pair. */
+const text = v.pipe(
+  v.string(),
+  v.check((input) => !/[\0\p{Cs}]/u.test(input), 'holds what PostgreSQL cannot hold'),
+)
+const name = v.pipe(text, v.minLength(1), v.maxLength(200))
+
+function valueOfDepth(depth: number): v.GenericSchema<Value> {
+  const scalar = v.union([v.null(), v.boolean(), v.number(), v.pipe(text, v.maxLength(10_000))])
+  if (depth === 0) return scalar
+  const inner = v.lazy(() => valueOfDepth(depth - 1))
+  return v.union([scalar, v.pipe(v.array(inner), v.maxLength(1000))]) as v.GenericSchema<Value>
+}
+const value = valueOfDepth(maxValueDepth)
 
 const key = v.pipe(v.array(value), v.minLength(1), v.maxLength(32), v.readonly())
 

@@ -1,22 +1,33 @@
 import { RowcastError } from '../../shared/errors.ts'
 
+/** Errors of PostgreSQL's that say nothing of what was asked: no connection, no resources, shutdown, a lost race. */
+const passing = /^(08|40|53|57P|58)|^55P03$/
+
 /**
  * True if an error is an answer, which would be the same another time: a right that is missing, a value
  * that does not fit. Everything else, a lost connection above all, is worth another try.
  */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof RowcastError) return true
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && /^(22|42|54|55|P0)...$/.test(code)
+  const code = sqlStateOf(error)
+  return code !== undefined && !passing.test(code)
 }
 
-/** True if the database could not be reached, or the connection broke: the same may well succeed a little later. */
+/** True if the database could not be reached, or could not answer now: the same may well succeed a little later. */
 export function isOutage(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  if (typeof code === 'string')
-    return /^(08|53|57P)...?$|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NOTFOUND)/.test(code)
+  const code = sqlStateOf(error)
+  if (code !== undefined) return passing.test(code)
+  const { code: system, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof system === 'string')
+    return /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)/.test(system)
   return (
     typeof message === 'string' &&
-    /^(Connection terminated|Client has encountered a connection error)/.test(message)
+    /^(Connection terminated|Client has encountered a connection error|timeout e)/.test(message)
   )
+}
+
+/** PostgreSQL's code for what went wrong; undefined if it is not PostgreSQL that says so. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : undefined
 }

@@ -42,7 +42,7 @@ test('sessions that get the same share one encoding, and a change that concerns 
   const following = new Following()
   for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id), tableOf, new Set())
   following.follow(connectionOf('d'), rowOf, new Set())
-  const broadcast = new Broadcast(io, following)
+  const broadcast = new Broadcast(io, following, () => Promise.reject(new Error('not needed')))
 
   await broadcast.deliver(pass('[2]'))
   expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a', 'session:b', 'session:c']])

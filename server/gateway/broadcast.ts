@@ -16,22 +16,32 @@ const progressMs = 1_000
 export class Broadcast {
   readonly #io: GatewayServer
   readonly #following: Following
+  readonly #settle: (unreadable: WindowsUnreadable) => Promise<void>
   #lastProgressAt = 0
 
-  constructor(io: GatewayServer, following: Following) {
+  /** @param settle makes sure that what PostgreSQL refuses to read is not asked again for ever */
+  constructor(
+    io: GatewayServer,
+    following: Following,
+    settle: (unreadable: WindowsUnreadable) => Promise<void>,
+  ) {
     this.#io = io
     this.#following = following
+    this.#settle = settle
   }
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
     if (pass.transactions.length === 0) return
     const { batch, shifts } = await this.#route(pass)
-    // Nothing is awaited from here on.
-    for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
-    for (const { feeds, sessions } of groupsOf(batch)) {
-      const message = new EncodedJson(encodeBatch(to, batch, feeds))
+    const messages = [...groupsOf(batch)].map(({ feeds, sessions }) => ({
+      sessions,
+      message: new EncodedJson(encodeBatch(to, batch, feeds)),
+    }))
+    // Nothing is awaited and nothing can fail from here on.
+    for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
+    for (const { sessions, message } of messages) {
       this.#io.to(sessions.map((session) => session.room)).emit('batch', message)
       for (const session of sessions) for (const connection of session.connections) connection.keep(message)
     }
@@ -43,11 +53,8 @@ export class Broadcast {
     try {
       return await routeBatch(pass.transactions, routes, (id) => this.#following.relation(id), pass.client)
     } catch (error) {
-      // Not for want of a connection: PostgreSQL refuses. It would refuse for ever, and nobody else is to wait for that.
-      if (error instanceof WindowsUnreadable && isRefusal(error.cause))
-        for (const feed of [...error.windows.feeds])
-          this.#following.endForAll(feed as Feed<LiveSession>, error.cause)
-      throw error
+      if (error instanceof WindowsUnreadable && isRefusal(error.cause)) await this.#settle(error)
+      throw error // and the pass is repeated
     }
   }
 

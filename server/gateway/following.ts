@@ -13,8 +13,9 @@ export class Following {
   readonly #feeds = new Map<SubscriptionId, Feed<LiveSession>>()
   readonly #relations = new Map<number, RelationInfo>()
 
-  get(id: SubscriptionId): Feed<LiveSession> | undefined {
-    return this.#feeds.get(id)
+  /** Whether somebody follows this already, so that its window is known. */
+  has(definition: Definition): boolean {
+    return this.#feeds.has(nameOf(definition))
   }
 
   get feeds(): Iterable<Feed<LiveSession>> {
@@ -26,19 +27,22 @@ export class Following {
   }
 
   /**
-   * Lets a connection follow what a definition says, from the reader's position on.
+   * Lets a connection follow what a definition says, from the reader's position on, and no longer what
+   * its id has meant before.
    *
    * @param keys what a filtered, ordered or limited table shows at this position; used when nobody follows it yet
    */
   follow(connection: Connection, definition: Definition, keys: ReadonlySet<KeyText>): void {
-    let feed = this.#feeds.get(definition.id)
+    const name = nameOf(definition)
+    let feed = this.#feeds.get(name)
     if (!feed) {
       const query = definition.kind === 'table' ? definition.query : null
       feed = { definition, followers: new Set(), window: query && { query, keys } }
-      this.#feeds.set(definition.id, feed)
+      this.#feeds.set(name, feed)
       this.#relations.set(definition.relation.id, definition.relation)
       this.routes.add(feed)
     }
+    if (connection.feeds.get(definition.id) !== feed) this.unfollow(connection, definition.id)
     feed.followers.add(connection.session)
     connection.feeds.set(definition.id, feed)
   }
@@ -47,13 +51,9 @@ export class Following {
     const feed = connection.feeds.get(id)
     if (!feed) return
     connection.feeds.delete(id)
-    for (const other of connection.session.connections) if (other.feeds.has(id)) return
+    for (const other of connection.session.connections) if (other.feeds.get(id) === feed) return
     feed.followers.delete(connection.session)
-    if (feed.followers.size > 0) return
-    this.#feeds.delete(id)
-    this.routes.delete(feed)
-    const { relation } = feed.definition
-    if (!this.routes.relationIds.includes(relation.id)) this.#relations.delete(relation.id)
+    if (feed.followers.size === 0) this.#remove(feed)
   }
 
   /** Ends a subscription by the server's doing, and tells the client why. */
@@ -65,21 +65,35 @@ export class Following {
 
   /** Ends it for all who follow it here. */
   endForAll(feed: Feed<LiveSession>, error: unknown): void {
-    for (const session of [...feed.followers])
-      for (const connection of [...session.connections])
-        if (connection.feeds.get(feed.definition.id) === feed) this.end(connection, feed.definition.id, error)
+    for (const connection of this.connectionsOf(feed)) this.end(connection, feed.definition.id, error)
+    if (feed.followers.size > 0) this.#remove(feed) // whatever else holds it, it is not read again
   }
 
-  unfollowAll(connection: Connection): void {
+  connectionsOf(feed: Feed<LiveSession>): Connection[] {
+    const { id } = feed.definition
+    return [...feed.followers].flatMap((session) =>
+      [...session.connections].filter((connection) => connection.feeds.get(id) === feed),
+    )
+  }
+
+  /** The connection has gone. */
+  leave(connection: Connection): void {
+    connection.wanted.clear()
     for (const id of [...connection.feeds.keys()]) this.unfollow(connection, id)
     connection.session.connections.delete(connection)
   }
 
-  /** What a feed shows has another shape, or has been found to be allowed still. */
-  redefine(feed: Feed<LiveSession>, definition: Definition): void {
-    feed.definition = definition
-    this.#relations.set(definition.relation.id, definition.relation)
+  #remove(feed: Feed<LiveSession>): void {
+    const { relation } = feed.definition
+    this.#feeds.delete(nameOf(feed.definition))
+    this.routes.delete(feed)
+    if (!this.routes.relationIds.includes(relation.id)) this.#relations.delete(relation.id)
   }
+}
+
+/** A relation that has changed its shape or its rights is another thing to follow: nobody slips into what was before. */
+function nameOf({ id, relation }: Definition): string {
+  return `${id}\n${relation.id}\n${relation.state}`
 }
 
 /** Of a failure that is not the client's, only the code crosses the wire. */

@@ -288,7 +288,10 @@ test('N15 E-16 nobody attaches to a session that is not theirs, or that does not
 
 test('E-65 a client that comes back is sent exactly what it missed', async () => {
   await sql.query(`truncate person; insert into person values (1, 'a', 0, 'x')`)
-  const first = await attached()
+  const first = new TestSocket(server.url)
+  const reply = await first.attach()
+  if (!reply.ok) throw new Error(reply.message)
+  const { session } = reply.value
   const { id } = await first.subscribe({ kind: 'table', relation: 'person' })
   const { to } = await first.next('snapshot', (m) => m.subscription === id)
   first.socket.disconnect()
@@ -297,7 +300,7 @@ test('E-65 a client that comes back is sent exactly what it missed', async () =>
   )
   await using second = new TestSocket(server.url)
   const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: true }]
-  expect(await second.attach({ position: to, subscriptions })).toMatchObject({ ok: true })
+  expect(await second.attach({ session, position: to, subscriptions })).toMatchObject({ ok: true })
   await second.next('progress')
   expect(second.messages.map((m) => m.event)).toEqual(['batch', 'progress'])
   expect(second.changes).toMatchObject([

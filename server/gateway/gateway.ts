@@ -18,7 +18,7 @@ import {
 } from '../../shared/protocol.ts'
 import { define, type Definition } from '../routing/definition.ts'
 import type { Identity } from '../session/identity.ts'
-import type { SessionStore } from '../session/session-store.ts'
+import { shapeOf, type SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Pools } from '../db/pools.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
@@ -115,7 +115,7 @@ export class Gateway {
       this.#parts.logger.error({ err: error }, 'could not answer a request')
       // Without the database there is no answer yet: the client comes back and asks again.
       if (isOutage(error)) return void socket.disconnect(true)
-      result = { ok: false, code: 'internal', message: 'the server failed; its log says why' }
+      result = internal
     }
     if (typeof reply === 'function') reply(result) // a client may send anything, or nothing
   }
@@ -132,25 +132,24 @@ export class Gateway {
     const { identity } = socket.data
     const resumed = request.session !== undefined
     if (request.session) await sessions.open(request.session, identity)
-    const key = request.session ?? (await sessions.create(identity))
-
-    const from = request.position === undefined ? null : this.#snapshotOf(request.position)
-    const answers = await Promise.all(
-      request.subscriptions.map(async ({ subscription, held }) => {
-        const reply = await replyTo(() => define(pools.encoding, subscription, identity))
-        return { subscription, held, reply }
-      }),
-    )
+    const answers = await mapLimited(request.subscriptions, definesAtOnce, async ({ subscription, held }) => {
+      const reply = await this.#replyFor(() => define(pools.encoding, subscription, identity))
+      return { subscription, held, reply }
+    })
     const defined = answers.flatMap(({ subscription, held, reply }) =>
       reply.ok ? [{ subscription, held, definition: reply.value }] : [],
     )
     const definitions = defined.map(({ definition }) => definition)
+    const key = request.session ?? (await sessions.create(identity))
+    const shapes = await sessions.shapes(key.id)
     // What another connection of the session follows is the session's as well.
     if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, definitions)
     else await sessions.replaceSubscriptions(key.id, definitions)
     if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')
+    // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
+    const from = request.position === undefined ? null : this.#snapshotOf(request.position)
 
     const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
     this.#sessions.set(key.id, session)
@@ -162,7 +161,9 @@ export class Gateway {
     const continued = new Map<string, Definition>()
     for (const { subscription, held, definition } of defined) {
       connection.wanted.set(definition.id, subscription)
-      const target = held && snapshot !== null && isPlain(definition) ? continued : fresh
+      // Rows of another shape, or of another table of that name, are nothing to go on from.
+      const isSame = shapes.get(definition.id) === shapeOf(definition)
+      const target = held && snapshot !== null && isPlain(definition) && isSame ? continued : fresh
       target.set(definition.id, definition)
     }
     for (const id of fresh.keys()) continued.delete(id)
@@ -185,13 +186,29 @@ export class Gateway {
     }
   }
 
+  /** One subscription that fails, for whatever reason, does not take the others along; without the database all wait. */
+  async #replyFor<T>(work: () => Promise<T>): Promise<Reply<T>> {
+    try {
+      return await replyTo(work)
+    } catch (error) {
+      if (isOutage(error)) throw error
+      this.#parts.logger.error({ err: error }, 'could not define a subscription')
+      return internal
+    }
+  }
+
   async #subscribe(socket: GatewaySocket, { subscription }: SubscribeRequest): Promise<Subscribed> {
     const connection = this.#attached(socket)
     const { sessions, pools, welcome } = this.#parts
     const definition = await define(pools.encoding, subscription, connection.identity)
     const { session } = connection
     connection.wanted.set(definition.id, subscription)
-    await session.write(() => sessions.addSubscriptions(session.id, [definition]))
+    await session
+      .write(() => sessions.addSubscriptions(session.id, [definition]))
+      .catch((error: unknown) => {
+        connection.wanted.delete(definition.id)
+        throw error
+      })
     setImmediate(() =>
       welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false }),
     )
@@ -221,7 +238,7 @@ export class Gateway {
     const connection = this.#connections.get(socket)
     if (!connection) return
     this.#connections.delete(socket)
-    this.#parts.following.unfollowAll(connection)
+    this.#parts.following.leave(connection)
     if (connection.session.connections.size === 0) this.#sessions.delete(connection.session.id)
   }
 
@@ -253,6 +270,27 @@ function parse<const S extends v.GenericSchema>(schema: S, input: unknown): v.In
   const [issue] = result.issues
   const path = v.getDotPath(issue)
   throw new RowcastError('invalid_message', `${path === null ? '' : `${path}: `}${issue.message}`)
+}
+
+/** Of a failure of ours, only the code crosses the wire. */
+const internal = { ok: false, code: 'internal', message: 'the server failed; its log says why' } as const
+
+/** Of one client: the connections that answer are everybody's. */
+const definesAtOnce = 4
+
+/** Like `Promise.all` over `map`, but with so many under way at once at the most. */
+async function mapLimited<T, U>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<U>,
+): Promise<U[]> {
+  const results: U[] = []
+  const entries = items.entries()
+  const worker = async () => {
+    for (const [i, item] of entries) results[i] = await work(item)
+  }
+  await Promise.all(Array.from({ length: limit }, worker))
+  return results
 }
 
 /** What the client did wrong is its answer; all else is thrown. */

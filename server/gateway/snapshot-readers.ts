@@ -61,7 +61,7 @@ export class SnapshotReader {
     try {
       return await work(this.client)
     } finally {
-      await this.client.query('rollback to savepoint attempt')
+      await this.client.query('rollback to savepoint attempt; release savepoint attempt')
     }
   }
 

@@ -34,6 +34,7 @@ export interface Arrival {
 /** So many begin at one boundary at the most: the live stream waits while they are let in. */
 const arrivalsPerBoundary = 100
 const snapshotsPerReader = 4
+const retryMs = 500
 
 /**
  * Lets connections begin at a batch boundary: what they follow is read on other connections, in the very
@@ -47,6 +48,7 @@ export class Welcome {
   readonly #wake: () => void
   readonly #serving = new Set<Promise<void>>()
   #waiting: Arrival[] = []
+  #notBefore = 0
 
   constructor(following: Following, readers: SnapshotReaders, logger: Logger, wake: () => void) {
     this.#following = following
@@ -62,7 +64,7 @@ export class Welcome {
 
   /** True if a boundary would let somebody in. */
   get isAwaited(): boolean {
-    return this.#readers.available > 0 && this.#waiting.some(canBegin)
+    return this.#readers.available > 0 && performance.now() >= this.#notBefore && this.#waiting.some(canBegin)
   }
 
   /** Lets in who waits: everything up to the pass's end has been delivered, nothing after it has. */
@@ -73,7 +75,11 @@ export class Welcome {
     const definitions = new Map(arrivals.flatMap((arrival) => wantedOf(arrival).map((d) => [d.id, d])))
     try {
       const count = Math.max(1, Math.ceil(definitions.size / snapshotsPerReader))
-      const readers = await this.#readers.open(count, await pass.exportSnapshot())
+      const readers = await this.#open(count, pass)
+      if (readers.length === 0) {
+        this.#waiting.unshift(...arrivals)
+        return
+      }
       const windows = await this.#readNewWindows(pass.client, [...definitions.values()]).catch(
         async (error) => {
           await Promise.all(readers.map((reader) => reader.release()))
@@ -82,12 +88,13 @@ export class Welcome {
       )
       // Nothing is awaited from here until all have their feeds, so the next batch reaches every one.
       for (const { connection, ...arrival } of arrivals) {
+        if (!connection.isOpen) continue // gone meanwhile
         connection.leaveRooms()
         for (const definition of [...arrival.continued, ...arrival.fresh]) {
           const window = windows.get(definition.id)
           if (window instanceof Error) this.#end(connection, definition, window)
           else if (!connection.wanted.has(definition.id)) continue
-          else if (hasWindow(definition) && !window && !this.#following.get(definition.id))
+          else if (hasWindow(definition) && !window && !this.#following.has(definition))
             // Its last follower has left meanwhile, and nobody knows any more what it shows: at the next boundary.
             this.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false })
           else this.#following.follow(connection, definition, window ?? new Set())
@@ -106,6 +113,19 @@ export class Welcome {
   /** Resolves when the snapshots under way have been read. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#serving)
+  }
+
+  /** None if none can be had now: those who wait go on waiting, and the live stream goes on. */
+  async #open(count: number, pass: Pass): Promise<SnapshotReader[]> {
+    const snapshotId = await pass.exportSnapshot()
+    try {
+      return await this.#readers.open(count, snapshotId)
+    } catch (error) {
+      this.#logger.warn({ err: error, delayMs: retryMs }, 'no connection to read snapshots; trying again')
+      this.#notBefore = performance.now() + retryMs
+      setTimeout(this.#wake, retryMs).unref()
+      return []
+    }
   }
 
   /** A connection that is still catching up begins anew at a later boundary: its backlog comes first. */
@@ -128,14 +148,15 @@ export class Welcome {
   ): Promise<Map<string, Set<KeyText> | Error>> {
     const windows = new Map<string, Set<KeyText> | Error>()
     for (const definition of definitions) {
-      if (!hasWindow(definition) || this.#following.get(definition.id)) continue
+      if (!hasWindow(definition) || this.#following.has(definition)) continue
       const window = { query: definition.query, keys: new Set<KeyText>() }
       await client.query('savepoint new_window')
       try {
         windows.set(definition.id, await readWindowKeys(client, definition.relation, { window }))
         await client.query('release savepoint new_window')
       } catch (error) {
-        await client.query('rollback to savepoint new_window') // fails, too, if the connection is gone
+        await client.query('rollback to savepoint new_window; release savepoint new_window')
+        if (!isRefusal(error)) throw error
         windows.set(definition.id, error instanceof Error ? error : new Error(String(error)))
       }
     }

@@ -2,9 +2,10 @@ import type pg from 'pg'
 import type { KeyText, Value } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import type { Order, Predicate } from '../../shared/subscription.ts'
-import { fieldExpression, type RelationInfo } from './catalogue.ts'
+import { isRefusal } from '../db/failures.ts'
+import { fieldExpression, type ColumnInfo, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
-import { quote } from './select.ts'
+import { fromJson, quote } from './select.ts'
 
 /** @throws {RowcastError} `invalid_key`. */
 export async function canonicalKey(
@@ -20,17 +21,15 @@ export async function canonicalKey(
     )
   const plain = keyColumns.map((column, i) => plainValue(relation.columns.get(column)?.type, key[i] ?? null))
   if (plain.every((value) => value !== undefined)) return JSON.stringify(plain)
-  const columns = keyColumns.map(
-    (column, i) => `($${i + 1}::text)::${relation.columns.get(column)?.type} as ${quote(column)}`,
-  )
   try {
-    const { rows } = await pool.query(
-      `select ${relation.keyExpression} as key from (select ${columns.join(', ')}) as t`,
-      key.map(asText),
-    )
-    if (rows[0].key === null) throw new Error('a key holds no null')
-    return rows[0].key
+    const { rows } = await pool.query(`select key_text from event.resolve_key($1::oid::regclass, $2)`, [
+      relation.oid,
+      JSON.stringify(key),
+    ])
+    if (rows[0].key_text === null) throw new RowcastError('invalid_key', 'a key holds no null')
+    return rows[0].key_text
   } catch (error) {
+    if (!isRefusal(error)) throw error
     throw new RowcastError(
       'invalid_key',
       `${JSON.stringify(key)} is no key of ${name}: ${messageOf(error)}`,
@@ -110,14 +109,15 @@ async function canonicalPredicate(
       return { column, op, value }
     case 'like':
     case 'ilike':
-      if (typeof value !== 'string') return refuse('a pattern')
+      if (typeof value !== 'string' || /(?<!\\)(\\\\)*\\$/.test(value))
+        return refuse('a pattern that does not end in an escape')
       return { column, op, value }
     case 'in':
       if (!Array.isArray(value)) return refuse('a list')
-      return { column, op, value: await canonicalValues(pool, relation, column, info.type, value) }
+      return { column, op, value: await canonicalValues(pool, relation, column, info, value) }
     default: {
       if (value === null) return refuse('a value; for null use is_null')
-      const [canonical = null] = await canonicalValues(pool, relation, column, info.type, [value])
+      const [canonical = null] = await canonicalValues(pool, relation, column, info, [value])
       return { column, op, value: canonical }
     }
   }
@@ -134,23 +134,24 @@ async function canonicalValues(
   pool: pg.Pool,
   relation: RelationInfo,
   column: string,
-  type: string,
+  info: ColumnInfo,
   values: readonly Value[],
 ): Promise<Value[]> {
-  const plain = values.map((value) => plainValue(type, value))
+  const plain = values.map((value) => plainValue(info.type, value))
   if (plain.every((value) => value !== undefined)) return plain
   try {
     const { rows } = await pool.query(
-      `select ${await fieldExpression(pool, relation, column)}::text as field
-         from unnest($1::text[]) with ordinality as v (value, place)
-        cross join lateral (select (v.value)::${type} as ${quote(column)}) as t order by v.place`,
-      [values.map(asText)],
+      `select (${await fieldExpression(pool, relation, column)})::text as field
+         from json_array_elements($1::json) with ordinality as v (value, place)
+        cross join lateral (select ${fromJson('v.value', info)} as ${quote(column)}) as t order by v.place`,
+      [JSON.stringify(values)],
     )
     return rows.map((row) => JSON.parse(row.field)[column] as Value)
   } catch (error) {
+    if (!isRefusal(error)) throw error
     throw new RowcastError(
       'invalid_filter',
-      `${JSON.stringify(values)} does not fit ${relation.name} column ${column}, which is ${type}: ${messageOf(error)}`,
+      `${JSON.stringify(values)} does not fit ${relation.name} column ${column}, which is ${info.type}: ${messageOf(error)}`,
       { cause: error },
     )
   }
@@ -169,10 +170,6 @@ function plainValue(type: string | undefined, value: Value): Value | undefined {
     return value
   if (type === 'boolean' && typeof value === 'boolean') return value
   return undefined
-}
-
-function asText(value: Value): string | null {
-  return value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 export function messageOf(error: unknown): string {

@@ -9,6 +9,8 @@ export interface ColumnInfo {
   readonly type: string
   /** Two values are equal in SQL exactly when their JSON encodings are: an index on the encoding decides. */
   readonly isIndexable: boolean
+  /** An array or a composite type: its JSON is no text that a cast would read. */
+  readonly isCompound: boolean
 }
 
 /** A tracked relation as far as reading and routing need to know it. Replaced when its shape changes. */
@@ -29,12 +31,13 @@ export interface RelationInfo {
   readonly keyExpression: string
   /** Changes with the columns and the key. */
   readonly shape: string
-  /** Changes with the shape, the name, row security and the grants: with it, what was allowed is asked again. */
+  /** Changes with the shape, the name, row security, the grants and who is a member of which role: with it, what was allowed is asked again. */
   readonly state: string
 }
 
 /** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
-const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relacl, n.nspacl,
+const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relowner, c.relacl, n.nspacl,
+  (select md5(string_agg(m.roleid || '>' || m.member, ' ' order by m.roleid, m.member)) from pg_auth_members as m),
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
     where a.attrelid = c.oid and a.attacl is not null))`
 
@@ -61,7 +64,7 @@ const relationSql = `
          r.key_columns as "keyColumns", event.shape(c.oid) as shape, ${stateExpression} as state,
          event.row_expression(c.oid::regclass, 't') as "rowExpression",
          event.key_expression(c.oid::regclass, 't') as "keyExpression",
-         (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1),
+         (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'isCompound', t.typcategory in ('A', 'C'),
                    'isIndexable', (t.typtype = 'e' or t.typname = any ($2))
                      and coalesce((select l.collisdeterministic from pg_collation as l where l.oid = a.attcollation), true))
                  order by a.attnum)
@@ -161,7 +164,7 @@ export async function fieldExpression(
 
 /** The state of each relation as it is now, by its id among the tracked. What is not tracked any more, or is gone, is not in it. */
 export async function readStates(
-  client: pg.ClientBase,
+  client: pg.ClientBase | pg.Pool,
   ids: readonly number[],
 ): Promise<Map<number, string>> {
   const text = `

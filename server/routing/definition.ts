@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
-import { RowcastError } from '../../shared/errors.ts'
+import { RowcastError, sqlStates } from '../../shared/errors.ts'
+import { isRefusal, sqlStateOf } from '../db/failures.ts'
 import { formatColumnId, formatFieldId, formatRowId } from '../../shared/identifiers.ts'
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { assume, type Identity } from '../session/identity.ts'
@@ -93,9 +94,9 @@ async function tryOut(
     await client.query(`explain ${text}`, values)
   } catch (error) {
     if (error instanceof RowcastError) throw error
-    const code = (error as { code?: string }).code
-    if (code === '42501') throw new RowcastError('permission_denied', messageOf(error), { cause: error })
-    if (code === undefined || !/^(22|42)/.test(code)) throw error
+    if (!isRefusal(error)) throw error
+    if (sqlStateOf(error) === sqlStates.permission_denied)
+      throw new RowcastError('permission_denied', messageOf(error), { cause: error })
     throw new RowcastError('invalid_filter', `${relation.name}: ${messageOf(error)}`, { cause: error })
   } finally {
     await client.query('rollback').catch(() => undefined)

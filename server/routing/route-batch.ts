@@ -8,10 +8,12 @@ import { shiftWindows, type WindowShift } from './shift-windows.ts'
 
 /** PostgreSQL did not answer what the filtered, ordered and limited feeds of a relation show. */
 export class WindowsUnreadable extends Error {
+  readonly relation: RelationInfo
   readonly windows: WindowIndex
 
-  constructor(windows: WindowIndex, cause: unknown) {
-    super('could not read what filtered subscriptions show', { cause })
+  constructor(relation: RelationInfo, windows: WindowIndex, cause: unknown) {
+    super(`could not read what filtered subscriptions of ${relation.name} show`, { cause })
+    this.relation = relation
     this.windows = windows
   }
 }
@@ -57,7 +59,7 @@ export async function routeBatch(
     try {
       shifts.push(...(await shiftWindows(client, relation, windows, changes, batch)))
     } catch (cause) {
-      throw new WindowsUnreadable(windows, cause)
+      throw new WindowsUnreadable(relation, windows, cause)
     }
   }
   return { batch, shifts }

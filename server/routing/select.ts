@@ -1,7 +1,7 @@
 import type { KeyText, Value } from '../../shared/change.ts'
 import type { Predicate } from '../../shared/subscription.ts'
 import type { Query } from './query.ts'
-import type { RelationInfo } from './catalogue.ts'
+import type { ColumnInfo, RelationInfo } from './catalogue.ts'
 
 /** SQL with its parameters. Nothing that a client sends is in the text, but names looked up in the catalogue. */
 export interface Select {
@@ -38,7 +38,7 @@ export function selectByKeys(
 ): Select {
   const values: unknown[] = [`[${keys.join(',')}]`]
   const condition = relation.keyColumns.map(
-    (column, i) => `t.${quote(column)} = (k.key->>${i})::${typeOf(relation, column)}`,
+    (column, i) => `t.${quote(column)} = ${fromJson(`(k.key->${i})`, columnOf(relation, column))}`,
   )
   const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
   return {
@@ -47,22 +47,27 @@ export function selectByKeys(
   }
 }
 
-/** A condition over `t` that only the row with this key meets. */
+/** A condition over `t` that only the row with this key meets: the key for the index, its text for exactness. */
 export function keyCondition(relation: RelationInfo, key: KeyText, values: unknown[]): string {
-  const parts = JSON.parse(key) as Value[]
-  return relation.keyColumns
-    .map((column, i) => {
-      const part = parts[i] ?? null
-      values.push(typeof part === 'object' ? JSON.stringify(part) : String(part))
-      return `t.${quote(column)} = ($${values.length}::text)::${typeOf(relation, column)}`
-    })
-    .join(' and ')
+  values.push(key)
+  const place = values.length
+  const parts = relation.keyColumns.map(
+    (column, i) => `t.${quote(column)} = ${fromJson(`($${place}::json->${i})`, columnOf(relation, column))}`,
+  )
+  return [...parts, `${relation.keyExpression} = $${place}::text`].join(' and ')
 }
 
-function typeOf(relation: RelationInfo, column: string): string {
+/** SQL that makes a value of a column's type of one of type json, encoded as in the change log. */
+export function fromJson(json: string, { type, isCompound }: ColumnInfo): string {
+  if (type === 'json' || type === 'jsonb') return `(${json})::${type}`
+  if (isCompound) return `(select r.v from json_to_record(json_build_object('v', ${json})) as r (v ${type}))`
+  return `(${json} #>> '{}')::${type}`
+}
+
+function columnOf(relation: RelationInfo, column: string): ColumnInfo {
   const info = relation.columns.get(column)
   if (!info) throw new Error(`${relation.name} has no column ${column}`)
-  return info.type
+  return info
 }
 
 const comparisons = {
@@ -84,22 +89,26 @@ function predicateSql(predicate: Predicate, relation: RelationInfo, values: unkn
   if ('not' in predicate) return `(not ${predicateSql(predicate.not, relation, values)})`
   const { column, op, value } = predicate
   const name = `t.${quote(column)}`
+  const parameter = (each: Value) => {
+    values.push(JSON.stringify(each))
+    return fromJson(`$${values.length}::json`, columnOf(relation, column))
+  }
   switch (op) {
     case 'is_null':
       return `(${name} is ${value === true ? '' : 'not '}null)`
-    case 'in':
-      values.push((value as Value[]).map(parameter))
-      return `(${name} = any (($${values.length}::text[])::${typeOf(relation, column)}[]))`
+    case 'in': {
+      const options = (value as readonly Value[]).map(parameter)
+      if (options.length === 0) return 'false'
+      // An array of arrays would be one array of two dimensions.
+      if (columnOf(relation, column).isCompound)
+        return `(${options.map((each) => `${name} = ${each}`).join(' or ')})`
+      return `(${name} = any (array[${options.join(', ')}]))`
+    }
     case 'like':
     case 'ilike':
       values.push(value)
       return `(${name}::text ${comparisons[op]} $${values.length}::text)`
     default:
-      values.push(parameter(value))
-      return `(${name} ${comparisons[op]} ($${values.length}::text)::${typeOf(relation, column)})`
+      return `(${name} ${comparisons[op]} ${parameter(value)})`
   }
-}
-
-function parameter(value: Value): string | null {
-  return value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -142,7 +142,7 @@ async function readMatching(
 
 /** The keys that a feed's query selects now, in its order. */
 export async function readWindowKeys(
-  client: pg.ClientBase,
+  client: pg.ClientBase | pg.Pool,
   relation: RelationInfo,
   feed: Pick<WindowFeed, 'window'>,
 ): Promise<Set<KeyText>> {

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
+import { isRefusal } from '../db/failures.ts'
 
 /** Who reads: what PostgreSQL's grants and policies see. */
 export interface Identity {
@@ -21,6 +22,7 @@ export async function assume(client: pg.ClientBase, identity: Identity): Promise
       JSON.stringify(identity.claims),
     ])
   } catch (error) {
+    if (!isRefusal(error)) throw error
     throw new RowcastError(
       'permission_denied',
       `the server may not act as role ${identity.role}: create it, and grant it to the server's own user`,
