@@ -13,7 +13,7 @@ const pinned = `
 
 export function clientConfig(database: Database): pg.ClientConfig {
   const config = typeof database === 'string' ? { connectionString: database } : database
-  return { application_name: 'rowcast', keepAlive: true, ...config }
+  return { application_name: 'rowcast', keepAlive: true, keepAliveInitialDelayMillis: 10_000, ...config }
 }
 
 /** A pool for application code and setup: node-postgres's defaults, nothing pinned. */

@@ -23,6 +23,7 @@ function connectionOf(id: string): Connection {
 }
 
 const pass = (key: string): Pass => ({
+  startedAt: 0,
   epoch: 'e',
   from: '1:1:',
   to: '2:2:',

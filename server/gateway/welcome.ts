@@ -31,6 +31,8 @@ export interface Arrival {
   readonly isAttach: boolean
 }
 
+type WaitingArrival = Arrival & { readonly since: number }
+
 /** So many begin at one boundary at the most: the live stream waits while they are let in. */
 const arrivalsPerBoundary = 100
 const snapshotsPerReader = 4
@@ -47,7 +49,7 @@ export class Welcome {
   readonly #logger: Logger
   readonly #wake: () => void
   readonly #serving = new Set<Promise<void>>()
-  #waiting: Arrival[] = []
+  #waiting: WaitingArrival[] = []
   #notBefore = 0
 
   constructor(following: Following, readers: SnapshotReaders, logger: Logger, wake: () => void) {
@@ -58,7 +60,7 @@ export class Welcome {
   }
 
   await(arrival: Arrival): void {
-    this.#waiting.push(arrival)
+    this.#waiting.push({ ...arrival, since: performance.now() })
     this.#wake()
   }
 
@@ -71,7 +73,8 @@ export class Welcome {
   async begin(pass: Pass): Promise<void> {
     this.#waiting = this.#waiting.filter((arrival) => arrival.connection.isOpen)
     if (!this.isAwaited) return
-    const arrivals = this.#take()
+    const arrivals = this.#take(pass)
+    if (arrivals.length === 0) return
     const definitions = new Map(arrivals.flatMap((arrival) => wantedOf(arrival).map((d) => [d.id, d])))
     try {
       const count = Math.max(1, Math.ceil(definitions.size / snapshotsPerReader))
@@ -129,11 +132,14 @@ export class Welcome {
   }
 
   /** A connection that is still catching up begins anew at a later boundary: its backlog comes first. */
-  #take(): Arrival[] {
-    const taken = new Map<Connection, Arrival>()
-    const left: Arrival[] = []
+  #take(pass: Pass): WaitingArrival[] {
+    const taken = new Map<Connection, WaitingArrival>()
+    const left: WaitingArrival[] = []
     for (const arrival of this.#waiting) {
-      const isNext = canBegin(arrival) && !taken.has(arrival.connection) && taken.size < arrivalsPerBoundary
+      // Another server may have shown it what this pass does not see yet: it must not go back.
+      const isSeen = arrival.since < pass.startedAt
+      const isNext =
+        isSeen && canBegin(arrival) && !taken.has(arrival.connection) && taken.size < arrivalsPerBoundary
       if (isNext) taken.set(arrival.connection, arrival)
       else left.push(arrival)
     }

@@ -6,6 +6,8 @@ import { readLog, type LogTransaction } from './read-log.ts'
 
 /** What one pass of the reader found, inside the transaction that saw it. */
 export interface Pass {
+  /** By `performance.now()`: its snapshot sees all that was committed before. */
+  readonly startedAt: number
   readonly epoch: string
   /** Snapshots as text. `from` is where the pass before ended. */
   readonly from: string
@@ -55,6 +57,7 @@ export class LogReader {
   #position: { epoch: string; snapshot: string } | undefined
   readonly #closing = new AbortController()
   #isWoken = false
+  #wasRung = false
   #rouse: () => void = () => undefined
   #holdsBell = false
   #running: Promise<void> | undefined
@@ -122,7 +125,10 @@ export class LogReader {
   async #connect(): Promise<void> {
     const client = await connectEncoding(this.#options.database)
     try {
-      client.on('notification', () => this.wake())
+      client.on('notification', () => {
+        this.#wasRung = true
+        this.wake()
+      })
       client.on('error', () => this.#rouse())
       client.on('end', () => this.#rouse())
       await client.query('listen rowcast')
@@ -154,9 +160,13 @@ export class LogReader {
         await this.#rest(longestSleepMs)
         continue
       }
+      const wasRung = this.#wasRung
+      this.#wasRung = false
       const found = await this.#pass()
       onSuccess()
-      emptyPasses = found ? 0 : emptyPasses + 1
+      // Rung for nothing: somebody writes what nobody follows, and is not to ring for each commit.
+      if (wasRung && !found) await this.#releaseBell()
+      emptyPasses = found || wasRung ? 0 : emptyPasses + 1
       if (this.#holdsBell && !found) await this.#rest(longestSleepMs)
       else if (emptyPasses < emptyPassesBeforeSleep) await this.#rest(found ? 0 : pollMs)
       else if (!(await this.#takeBell())) await this.#rest(Math.min(pollMs * emptyPasses, slowPollMs))
@@ -169,12 +179,14 @@ export class LogReader {
     const client = this.#client
     const position = this.#position
     if (!client || !position) throw new Error('the log reader has no connection')
+    const startedAt = performance.now()
     const results = await client.query(
       'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
     )
     const to: string = (results as unknown as pg.QueryResult[])[1]?.rows[0].snapshot
     const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
     const pass: Pass = {
+      startedAt,
       epoch: position.epoch,
       from: position.snapshot,
       to,
