@@ -82,8 +82,7 @@ function groupsOf(batch: RoutedBatch): Iterable<Group> {
     }
   const groups = new Map<string, Group>()
   for (const [session, feeds] of bySession) {
-    const name =
-      feeds.length === 1 ? feeds[0]!.definition.id : feeds.map((feed) => feed.definition.id).join('\n')
+    const name = feeds.map((feed) => feed.definition.id).join('\n')
     const group = groups.get(name)
     if (group) group.sessions.push(session)
     else groups.set(name, { feeds, sessions: [session] })

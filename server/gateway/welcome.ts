@@ -12,7 +12,7 @@ import type { Feed } from '../routing/feed.ts'
 import { routeBatch } from '../routing/route-batch.ts'
 import { Routes } from '../routing/routes.ts'
 import { readWindowKeys } from '../routing/shift-windows.ts'
-import { assume } from '../session/identity.ts'
+import { assume, type Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
 import type { Following } from './following.ts'
@@ -214,19 +214,23 @@ export class Welcome {
     arrivals: readonly Arrival[],
     position: string,
   ): Iterable<(reader: SnapshotReader) => Promise<void>> {
-    const waiting = new Map<string, { definition: Definition; connections: Connection[] }>()
+    const waiting = new Map<
+      string,
+      { definition: Definition; identity: Identity; connections: Connection[] }
+    >()
     for (const arrival of arrivals)
       for (const definition of arrival.fresh) {
-        const name = JSON.stringify([definition.id, arrival.connection.identity])
+        const { identity } = arrival.connection
+        const name = JSON.stringify([definition.id, identity])
         const known = waiting.get(name)
         if (known) known.connections.push(arrival.connection)
-        else waiting.set(name, { definition, connections: [arrival.connection] })
+        else waiting.set(name, { definition, identity, connections: [arrival.connection] })
       }
-    for (const { definition, connections } of waiting.values())
+    for (const { definition, identity, connections } of waiting.values())
       yield async (reader) => {
         try {
           await reader.attempt(async (client) => {
-            await assume(client, connections[0]!.identity)
+            await assume(client, identity)
             const head = `{"subscription":${JSON.stringify(definition.id)},"to":${JSON.stringify(position)},"rows":[`
             for await (const { rows, isLast } of readSnapshot(client, definition)) {
               const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
