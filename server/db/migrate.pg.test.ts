@@ -120,6 +120,46 @@ test('every function has a body that PostgreSQL can read', async () => {
   await client.query('rollback')
 })
 
+test('a role that owns the database migrates it, and captures tables of other roles, without being a superuser', async () => {
+  const keeper = await database.createRole(`login password 'secret'`)
+  const app = await database.createRole('nologin')
+  await withEmptyDatabase(async (url) => {
+    const asKeeper = new URL(url)
+    asKeeper.username = keeper
+    asKeeper.password = 'secret'
+    await query(url, `alter database "${asKeeper.pathname.slice(1)}" owner to ${keeper}`)
+    await migrate(asKeeper.href)
+    await query(
+      url,
+      `create schema app authorization ${app}; set role ${app};
+      create table app.item (id int primary key, big bigint); select event.track('app.item');
+      insert into app.item values (1, 1), (2, 2); update app.item set big = 3; truncate app.item; select event.epoch()`,
+    )
+    const changes = await query(asKeeper.href, 'select op, key from event.change order by seq')
+    expect(changes.map(({ op, key }) => `${op} ${key}`)).toEqual([
+      'row_insert [1]',
+      'row_insert [2]',
+      'field_update [1]',
+      'field_update [2]',
+      'row_delete [1]',
+      'row_delete [2]',
+    ])
+    // What it was granted may be taken away: then truncate goes unseen, and goes on.
+    await query(
+      url,
+      `set role ${app}; insert into app.item values (1); revoke select on app.item from ${keeper}; truncate app.item`,
+    )
+    await query(url, `set role ${app}; select event.track('app.item'); select event.untrack('app.item')`)
+    expect(await query(url, `select has_table_privilege('${keeper}', 'app.item', 'select') as may`)).toEqual([
+      { may: false },
+    ])
+    await query(
+      url,
+      `drop schema app cascade; drop schema event, meta cascade; alter database "${asKeeper.pathname.slice(1)}" owner to current_user`,
+    )
+  })
+})
+
 test('Rowcast lives in its two schemas: dropped, they leave nothing', async () => {
   await withEmptyDatabase(async (url) => {
     const objects = `select array(select oid::regclass::text from pg_class where relnamespace not in ('pg_toast'::regnamespace)

@@ -90,7 +90,7 @@ begin
     end;
   end if;
 
-  -- Closes what event.open_statement() opened. Unless other statements were open meanwhile, that is all.
+%15$s  -- Closes what event.open_statement() opened. Unless other statements were open meanwhile, that is all.
   if current_setting(%12$L, true) = %14$L then
     v_sql := set_config(%12$L, '', true);
   else
@@ -118,7 +118,17 @@ $sql$,
     v_count_dynamic,
     'rowcast.open_' || relation_id,
     v_choice,
-    upper(left(command, 1)));
+    upper(left(command, 1)),
+    case
+      when command in ('update', 'delete') and exists (
+        select from pg_constraint as c where c.conrelid = relation and c.contype = 'p' and c.condeferrable
+      ) then format($sql$  if v_count > 0 then
+    v_count := v_count + event.log_survivors(%s, v_count);
+  end if;
+
+$sql$, relation_id)
+      else ''
+    end);
 end;
 $$;
 

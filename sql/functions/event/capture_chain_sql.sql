@@ -30,8 +30,8 @@ begin
     event.transition_source(relation, 'new_rows', names, types),
     event.key_sql(relation, 'o', names, types),
     event.key_sql(relation, 'n', names, types),
-    event.changed_fields(relation, 'n', names, types),
-    event.changed_fields(relation, 'o', names, types),
+    event.changed_fields(relation, 'n', '{}', names, types),
+    event.changed_fields(relation, 'o', '{}', names, types),
     event.row_sql(relation, 'o', names, types),
     event.row_sql(relation, 'n', names, types));
 end;

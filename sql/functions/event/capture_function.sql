@@ -8,7 +8,11 @@ declare
   v_settings text := coalesce((
     select string_agg(format(' set %I = %L', s.name, s.value), '' order by s.name)
     from event.capture_settings(relation) as s
-  ), '');
+  ), '') || case command
+    -- The join of a bulk update is planned for a few rows; this is what it may take before it turns to the disk.
+    when 'update' then $sql$ set work_mem = '64MB'$sql$
+    else ''
+  end;
 begin
   return format(
     $function$create or replace function event.%1$I() returns trigger

@@ -1,23 +1,31 @@
 -- SQL of type text that gives the fields in which a row after an update (n) differs from the row before (o), as a JSON
--- object of the values of "side": n or o.
-create or replace function event.changed_fields(relation regclass, side text, names text[] default null, types oid[] default null)
-returns text
+-- object of the values of "side": n or o. Without the columns in "equal", which are known not to differ.
+create or replace function event.changed_fields(
+  relation regclass, side text, "equal" text[], names text[] default null, types oid[] default null
+) returns text
 language sql stable set search_path = ''
 as $$
   -- In portions, because a function takes a hundred arguments and a table may have sixteen hundred columns.
-  select format($sql$'{' || concat_ws(',', %s) || '}'$sql$, string_agg(p.sql, ', ' order by p.portion))
+  select case count(*)
+    when 0 then $sql$'{}'::text$sql$
+    when 1 then format($sql$'{' || concat_ws(',', %s) || '}'$sql$, min(p.fields))
+    else format($sql$'{' || concat_ws(',', %s) || '}'$sql$,
+      string_agg(format($sql$nullif(concat_ws(',', %s), '')$sql$, p.fields), ', ' order by p.portion))
+  end
   from (
     select
       c.place / 64,
-      format($sql$nullif(concat_ws(',', %s), '')$sql$, string_agg(
-        format($sql$case when %s then %L || coalesce(to_json(%s)::text, 'null') end$sql$,
+      string_agg(
+        format($sql$case when %s then %L || %s end$sql$,
           event.difference_expression(c.type, c.is_bytewise, format('n.%I', c.name), format('o.%I', c.name)),
           to_json(c.name)::text || ':',
-          event.encode_expression(c.type, format('%I.%I', changed_fields.side, c.name))),
-        ', ' order by c.place))
-    from event.relation_columns(changed_fields.relation, changed_fields.names, changed_fields.types) as c
+          case when c.is_nullable then format($sql$coalesce(%s, 'null')$sql$, v.sql) else v.sql end),
+        ', ' order by c.place)
+    from event.relation_columns(relation, names, types) as c
+    cross join lateral (select event.json_text_expression(c.type, format('%I.%I', side, c.name))) as v (sql)
+    where c.name <> all ("equal")
     group by c.place / 64
-  ) as p (portion, sql);
+  ) as p (portion, fields);
 $$;
 
-revoke execute on function event.changed_fields(regclass, text, text[], oid[]) from public;
+revoke execute on function event.changed_fields(regclass, text, text[], text[], oid[]) from public;

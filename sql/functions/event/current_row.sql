@@ -1,5 +1,5 @@
--- The row with this key as it is now in a tracked relation, 'null' if there is none or it may not be read.
-create or replace function event.current_row(relation_id integer, key text) returns jsonb
+-- The row with this key as it is now in a tracked relation, null if there is none or it cannot be read.
+create or replace function event.current_row(relation_id integer, key text) returns json
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -14,7 +14,9 @@ begin
       from event.key_parts(v_relation, null, null) as k
     ) into v_row;
   end if;
-  return coalesce(v_row::jsonb, 'null');
+  return v_row;
+exception when others then
+  return null; -- a key whose JSON is not its text; a writer must not fail by it
 end;
 $$;
 

@@ -6,12 +6,10 @@ declare
   v_type oid := event.base_type(key_part.type);
 begin
   return case
-    when v_type in ('int2'::regtype, 'int4'::regtype) then format('(%s)::text', key_part.value)
-    when v_type in ('int8'::regtype, 'numeric'::regtype, 'uuid'::regtype) then format($sql$'"' || (%s)::text || '"'$sql$, key_part.value)
-    when v_type in ('float4'::regtype, 'float8'::regtype) then format('event.float_text((%s)::text)', key_part.value)
+    when v_type in ('float4'::regtype, 'float8'::regtype) then format('event.float_text((%s)::text)', value)
     -- JSON itself has several texts for one value: it travels as a string here.
-    when v_type in ('json'::regtype, 'jsonb'::regtype) then format('to_json((%s)::text)::text', key_part.value)
-    else format('to_json(%s)::text', event.encode_expression(v_type, key_part.value))
+    when v_type in ('json'::regtype, 'jsonb'::regtype) then format('to_json((%s)::text)::text', value)
+    else event.json_text_expression(v_type, value)
   end;
 end;
 $$;

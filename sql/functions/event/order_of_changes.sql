@@ -12,7 +12,7 @@ begin
     v_order := inside || own;
   elsif v_own_first is null or v_own_first <> v_inside_first then
     -- Both fit (say, a field was set to 1 and to 0), or neither. The table tells what came last.
-    v_order := coalesce(event.arrange(v_order, event.current_row(own[1].relation_id, own[1].key)), v_order);
+    v_order := coalesce(event.arrange(v_order, coalesce(event.current_row(own[1].relation_id, own[1].key)::jsonb, 'null')), v_order);
   end if;
   return array(select c.seq from unnest(v_order) as c);
 exception when others then

@@ -10,6 +10,7 @@ as $$
   select md5(concat_ws(',',
     event.key_columns(shape.relation)::text,
     event.may_chain(shape.relation),
+    (select c.condeferrable from pg_constraint as c where c.conrelid = shape.relation and c.contype = 'p'),
     (
       select string_agg(concat_ws(':', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, a.attnotnull, a.attcollation,
         case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)

@@ -13,8 +13,9 @@ declare
   v_trigger record;
 begin
   perform event.check_trackable(relation);
+  -- Truncate takes rows away without showing them: its capture must read the table. (No grant is needed of a superuser.)
   for v_table in select event.partitions(relation) loop
-    -- For truncate, whose capture reads the table, and for the server.
+    perform event.grant_schema_usage(v_table);
     if not has_table_privilege(event.keeper(), v_table, 'select') then
       execute format('grant select on %s to %I', v_table, event.keeper());
       v_is_granted := true;
