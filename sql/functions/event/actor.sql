@@ -7,3 +7,5 @@ return coalesce(
   nullif(current_setting('role'), 'none'),
   session_user
 );
+
+grant execute on function event.actor() to public;

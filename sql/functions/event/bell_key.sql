@@ -2,3 +2,5 @@
 create or replace function event.bell_key() returns bigint
 language sql immutable parallel safe
 return 7310866249043117394;
+
+grant execute on function event.bell_key() to public;

@@ -17,3 +17,5 @@ begin
     (select d.oid from pg_database as d where d.datname = current_database()), v_id);
 end;
 $$;
+
+grant execute on function event.epoch() to public;

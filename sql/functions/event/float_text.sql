@@ -29,3 +29,5 @@ begin
   end;
 end;
 $$;
+
+grant execute on function event.float_text(text) to public;

@@ -17,3 +17,5 @@ begin
   return to_json(v_items);
 end;
 $$;
+
+grant execute on function event.json_array(anyarray, json[]) to public;

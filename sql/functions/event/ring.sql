@@ -9,3 +9,5 @@ begin
   end if;
 end;
 $$;
+
+grant execute on function event.ring() to public;

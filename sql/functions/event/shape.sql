@@ -25,3 +25,5 @@ as $$
       join pg_attribute as a on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
     )));
 $$;
+
+grant execute on function event.shape(oid) to public;

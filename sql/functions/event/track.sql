@@ -1,6 +1,7 @@
 -- Captures every change of a table from now on, whoever makes it and however. To be called by the table's owner, once; doing
 -- it again is harmless, and takes in what is new, such as partitions (what is written to a new one through the partitioned
 -- table is captured anyway). Attaching, detaching or dropping a partition is no change of rows to PostgreSQL, nor to us.
+-- Nor does PostgreSQL show what a subscription of its logical replication applies.
 --
 -- Waits for those who write to the table just now; from then on nobody waits.
 create or replace function event.track(relation regclass) returns void
