@@ -101,7 +101,8 @@ begin
     end;
   end if;
   return format(
-    'insert into event.change (actor, relation_id, op, key, new, old) select (select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
+    'insert into event.change (actor, relation_id, op, key, new, old) '
+      'select (select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
     relation_id, v_query);
 end;
 $$;

@@ -9,7 +9,8 @@ begin
   end if;
   -- *<> compares the stored bytes: it finds the unchanged ones fast, whatever the type.
   return format(
-    '(row(%1$s)::record operator(pg_catalog.*<>) row(%2$s)::record and to_json(%3$s)::text collate "C" is distinct from to_json(%4$s)::text collate "C")',
+    '(row(%1$s)::record operator(pg_catalog.*<>) row(%2$s)::record'
+      ' and to_json(%3$s)::text collate "C" is distinct from to_json(%4$s)::text collate "C")',
     difference_expression.a, difference_expression.b,
     event.encode_expression(difference_expression.type, difference_expression.a),
     event.encode_expression(difference_expression.type, difference_expression.b));

@@ -39,6 +39,7 @@ begin
       continue when exists (
         select from pg_trigger as t
         where t.tgrelid = v_table and t.tgname = v_trigger.name and t.tgfoid = v_trigger.function and t.tgenabled = 'A'
+          and strpos(pg_get_triggerdef(t.oid), v_trigger.argument) > 0
       );
       execute format('create or replace trigger %I %s %s on %s %s for each statement execute function %s(%s)', v_trigger.name,
         v_trigger.moment, v_trigger.command, v_table, v_trigger.tables, v_trigger.function::oid::regproc, v_trigger.argument);
