@@ -6,7 +6,7 @@
 create or replace function event.changes_between(after pg_snapshot, until pg_snapshot, relation_ids integer[])
 returns table (xid text, at text, op event.operation, relation_id integer, key text, new text)
 language plpgsql stable security definer rows 100
-set search_path = '' set enable_seqscan = off set timezone = 'UTC'
+set search_path = '' set timezone = 'UTC' set enable_seqscan = off set max_parallel_workers_per_gather = 0
 as $$
 #variable_conflict use_column
 begin
