@@ -2,7 +2,7 @@
 -- order of the log. Sequence numbers are taken before commit, so "greater than the last one" would skip what commits late.
 --
 -- Asked many times a second for the end of a log that may be long, so the index must serve it whatever the statistics
--- say: hence no sequential scan, and no index on "seq" either, for whose sake the selection is made before the order.
+-- say: hence no sequential scan, no workers started for a handful of rows, and the selection made before the order.
 create or replace function event.changes_between(after pg_snapshot, until pg_snapshot, relation_ids integer[])
 returns table (xid text, at text, op event.operation, relation_id integer, key text, new text)
 language plpgsql stable security definer rows 100
