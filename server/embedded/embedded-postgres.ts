@@ -161,7 +161,7 @@ async function stopForgotten(
   onProgress: (message: string) => void,
 ): Promise<void> {
   onProgress('stopping the database of an earlier run that did not end cleanly')
-  process.kill(pid, 'SIGINT')
+  if (processExists(pid)) process.kill(pid, 'SIGINT')
   const deadline = Date.now() + stopDeadlineMs
   while ((await findRunningServer(folder.data)) && Date.now() < deadline) await sleep(20)
   if (await findRunningServer(folder.data))

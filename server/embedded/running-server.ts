@@ -33,7 +33,10 @@ export async function findRunningServer(dataFolder: string): Promise<Postmaster 
   if (!postmaster || !processExists(postmaster.pid)) return null
   if (await isServerOf(dataFolder, postmaster.pid)) return postmaster
   const file = join(dataFolder, 'postmaster.pid')
-  const [, ...rest] = (await readFile(file, 'utf8')).split('\n')
+  // A server that is just ending takes its file along.
+  const text = await readFile(file, 'utf8').catch(() => null)
+  if (text === null) return null
+  const [, ...rest] = text.split('\n')
   await writeFile(file, [2 ** 31 - 2, ...rest].join('\n'))
   return null
 }
