@@ -46,8 +46,8 @@ async function selectOf(client: pg.ClientBase, definition: Definition): Promise<
       ? await fieldExpression(client, relation, definition.column)
       : relation.rowExpression
   const columns = `${relation.keyExpression} as key, (${expression})::text as row`
-  if (definition.kind === 'table') return filteredSelect(relation, definition.query, columns, [])
-  if (definition.kind === 'column') return filteredSelect(relation, null, columns, [])
+  if (definition.kind === 'table') return filteredSelect(relation, definition.query, columns)
+  if (definition.kind === 'column') return filteredSelect(relation, null, columns)
   const values: unknown[] = []
   const condition = keyCondition(relation, definition.key, values)
   return { text: `select ${columns} from ${relation.sqlName} as t where ${condition}`, values }

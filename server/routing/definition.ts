@@ -86,7 +86,7 @@ async function tryOut(
   query: Query,
   identity: Identity,
 ): Promise<void> {
-  const { text, values } = filteredSelect(relation, query, '1', [])
+  const { text, values } = filteredSelect(relation, query, '1')
   const client = await pool.connect()
   try {
     await client.query('begin read only')

@@ -14,12 +14,8 @@ export function quote(name: string): string {
 }
 
 /** Selects `columns` (SQL over the alias `t`) of the rows that a query shows, in its order. Null: of all rows. */
-export function filteredSelect(
-  relation: RelationInfo,
-  query: Query | null,
-  columns: string,
-  values: unknown[],
-): Select {
+export function filteredSelect(relation: RelationInfo, query: Query | null, columns: string): Select {
+  const values: unknown[] = []
   const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
   const order = query?.orderBy.length
     ? query.orderBy

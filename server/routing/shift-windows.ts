@@ -146,7 +146,7 @@ export async function readWindowKeys(
   relation: RelationInfo,
   feed: Pick<WindowFeed, 'window'>,
 ): Promise<Set<KeyText>> {
-  const { text, values } = filteredSelect(relation, feed.window.query, `${relation.keyExpression} as key`, [])
+  const { text, values } = filteredSelect(relation, feed.window.query, `${relation.keyExpression} as key`)
   return new Set((await client.query(text, values)).rows.map((row) => row.key))
 }
 
