@@ -14,6 +14,8 @@ export const sqlStates = {
   row_security_unsupported: 'RC006',
   invalid_position: 'RC007',
   invalid_identifier: 'RC008',
+  position_expired: 'RC009',
+  session_limit: 'RC010',
 } as const
 
 export type ErrorCode =
@@ -24,7 +26,6 @@ export type ErrorCode =
   | 'unsupported_protocol'
   | 'unauthenticated'
   | 'epoch_changed'
-  | 'position_expired'
   | 'row_missing'
   | 'shape_changed'
   | 'disconnected'

@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import type { KeyText, RelationName, Row } from './change.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Position } from './position.ts'
-import { subscriptionSchema, type SubscriptionId } from './subscription.ts'
+import { subscriptionSchema, type Subscription, type SubscriptionId } from './subscription.ts'
 
 /** Raised with every change that an older other side would misread. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** Where the gateway listens, unless told otherwise. */
 export const defaultPath = '/rowcast'
@@ -13,8 +13,10 @@ export const defaultPath = '/rowcast'
 // ---- client to server: each is acknowledged with a Reply ----
 
 const position = v.pipe(v.string(), v.maxLength(100_000))
+/** Stands for a relation and its columns: rows of another shape cannot be continued from. Opaque to clients. */
+const shape = v.pipe(v.string(), v.maxLength(100))
 
-/** Starts or resumes a session. `subscriptions` are all that the client follows, each with a name of its own choice. */
+/** Starts or resumes a session. `subscriptions` are all that the client follows. */
 export const attachSchema = v.strictObject({
   protocol: v.number(),
   session: v.exactOptional(
@@ -23,9 +25,19 @@ export const attachSchema = v.strictObject({
   /** The last position applied. What is `held` is continued from there if the server can. */
   position: v.exactOptional(position),
   subscriptions: v.pipe(
-    v.array(v.strictObject({ subscription: subscriptionSchema, held: v.boolean() })),
+    v.array(
+      v.strictObject({
+        subscription: subscriptionSchema,
+        /** The client holds its rows, as they were at `position`, in this shape. */
+        held: v.exactOptional(shape),
+        /** The session's inbox is wanted: also the changes since the position that it has acknowledged. */
+        inbox: v.exactOptional(v.boolean()),
+      }),
+    ),
     v.maxLength(10_000),
   ),
+  /** Whatever else the session follows, from wherever it was used before, is followed as well. */
+  restore: v.exactOptional(v.boolean()),
 })
 export type AttachRequest = v.InferOutput<typeof attachSchema>
 
@@ -56,13 +68,15 @@ export interface Attached {
   readonly resumed: boolean
   /** One for each subscription of the request, in its order. */
   readonly subscriptions: readonly Reply<Subscribed>[]
+  /** What the session follows besides, if the request has `restore`. */
+  readonly restored: readonly { readonly subscription: Subscription; readonly subscribed: Subscribed }[]
 }
 
 // ---- server to client ----
 //
 // Messages of one connection arrive in order. After `attach`, everything up to the first `progress`
 // belongs together: the client shows it at once, in one commit, so that all that a session follows
-// stands at one position.
+// stands at one position. So does everything between `catch_up` and `progress`.
 
 const key = v.string()
 const row = v.custom<Row>((input) => typeof input === 'object' && input !== null && !Array.isArray(input))
@@ -80,6 +94,8 @@ export type WireChange = v.InferOutput<typeof changeSchema>
 /** Everything of interest that committed up to `to`, transaction by transaction. Applied in one commit of the store. */
 export const batchSchema = v.object({
   to: v.string(),
+  /** Numbers the messages of a batch that comes in several, from 0. Only while catching up. */
+  part: v.exactOptional(v.number()),
   subscriptions: v.array(v.string()),
   transactions: v.array(
     v.object({
@@ -107,6 +123,7 @@ export type Batch = v.InferOutput<typeof batchSchema>
 export const snapshotSchema = v.object({
   subscription: v.string(),
   to: v.string(),
+  shape,
   rows: v.array(v.tuple([key, row])),
   done: v.boolean(),
 })
@@ -116,12 +133,19 @@ export type Snapshot = v.InferOutput<typeof snapshotSchema>
 export const progressSchema = v.object({ to: v.string() })
 export type Progress = v.InferOutput<typeof progressSchema>
 
-export const resetReasons = [
-  'epoch_changed',
-  'position_expired',
-  'session_not_found',
-  'shape_changed',
-] as const
+/**
+ * The connection has fallen behind: it was too slow, or there was too much at once. What follows, up to the next
+ * `progress`, belongs together; of what came since the last `progress`, nothing is to be shown any more if it
+ * had not been shown yet.
+ */
+export const catchUpSchema = v.object({})
+export type CatchUp = v.InferOutput<typeof catchUpSchema>
+
+/** The server is about to end. The client connects again, elsewhere, at a moment of its own choice within this time. */
+export const leaveSchema = v.object({ withinMs: v.number() })
+export type Leave = v.InferOutput<typeof leaveSchema>
+
+export const resetReasons = ['epoch_changed', 'position_expired'] as const
 export type ResetReason = (typeof resetReasons)[number]
 
 /** The client's position cannot be continued from: a fresh snapshot of every subscription follows. */
@@ -140,6 +164,8 @@ export interface ServerToClientEvents {
   batch: (batch: Batch) => void
   snapshot: (snapshot: Snapshot) => void
   progress: (progress: Progress) => void
+  catch_up: (catchUp: CatchUp) => void
+  leave: (leave: Leave) => void
   reset: (reset: Reset) => void
   ended: (ended: Ended) => void
 }

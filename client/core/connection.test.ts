@@ -97,7 +97,7 @@ test('E-65 a server that goes away and comes back is found again, and what was m
   expect([...seen]).toEqual(['ready'])
   expect(statuses).toEqual(['reconnecting', 'live'])
   expect(server.connection?.requests[0]).toMatchObject({
-    request: { position: positionOf(1), session: { token: 'secret' }, subscriptions: [{ held: true }] },
+    request: { position: positionOf(1), session: { token: 'secret' }, subscriptions: [{ held: 'shape' }] },
   })
 })
 

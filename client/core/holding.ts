@@ -20,6 +20,8 @@ export abstract class Holding {
   readonly id: SubscriptionId
   /** Whether it stands at the store's position; until a snapshot makes it so, changes pass it by. */
   isCurrent = false
+  /** Of the rows held, as the server calls it. */
+  shape: string | undefined
   protected readonly rows: RelationRows
   readonly #changed: (holding: Holding) => void
   #isReady = false
@@ -48,8 +50,9 @@ export abstract class Holding {
   }
 
   /** Takes a snapshot for all that there is. What it held already keeps its identity. */
-  take(snapshot: readonly (readonly [KeyText, Row])[]): void {
+  take(snapshot: readonly (readonly [KeyText, Row])[], shape: string): void {
     this.replace(snapshot)
+    this.shape = shape
     this.isCurrent = true
     if (this.#isReady) return
     this.#isReady = true

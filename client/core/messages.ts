@@ -2,13 +2,17 @@ import * as v from 'valibot'
 import { RowcastError } from '../../shared/errors.ts'
 import {
   batchSchema,
+  catchUpSchema,
   endedSchema,
+  leaveSchema,
   progressSchema,
   resetSchema,
   snapshotSchema,
   type Attached,
   type Batch,
+  type CatchUp,
   type Ended,
+  type Leave,
   type Progress,
   type Reply,
   type Reset,
@@ -16,6 +20,7 @@ import {
   type Snapshot,
   type Subscribed,
 } from '../../shared/protocol.ts'
+import { subscriptionSchema } from '../../shared/subscription.ts'
 
 export type MessageName = keyof ServerToClientEvents
 
@@ -24,6 +29,8 @@ export type Message =
   | ({ readonly name: 'batch' } & Batch)
   | ({ readonly name: 'snapshot' } & Snapshot)
   | ({ readonly name: 'progress' } & Progress)
+  | ({ readonly name: 'catch_up' } & CatchUp)
+  | ({ readonly name: 'leave' } & Leave)
   | ({ readonly name: 'reset' } & Reset)
   | ({ readonly name: 'ended' } & Ended)
 
@@ -31,6 +38,8 @@ const schemas = {
   batch: batchSchema,
   snapshot: snapshotSchema,
   progress: progressSchema,
+  catch_up: catchUpSchema,
+  leave: leaveSchema,
   reset: resetSchema,
   ended: endedSchema,
 } as const satisfies Record<MessageName, v.GenericSchema>
@@ -61,6 +70,7 @@ const attachedReply = replySchema<Attached>(
     session: v.object({ id: v.string(), token: v.string() }),
     resumed: v.boolean(),
     subscriptions: v.array(replySchema(subscribed)),
+    restored: v.array(v.object({ subscription: subscriptionSchema, subscribed })),
   }) as v.GenericSchema<Attached>,
 )
 const subscribedReply = replySchema(subscribed)

@@ -73,8 +73,8 @@ export class Replica {
   }
 
   /** Applies a snapshot, whole. Of an unknown subscription (it has just been left) it is ignored. */
-  applySnapshot(id: SubscriptionId, rows: readonly (readonly [KeyText, Row])[]): void {
-    this.#holdings.get(id)?.take(rows)
+  applySnapshot(id: SubscriptionId, rows: readonly (readonly [KeyText, Row])[], shape: string): void {
+    this.#holdings.get(id)?.take(rows, shape)
   }
 
   /** Applies a batch at the cost of what it changes. What cannot be applied is noted as lost. */

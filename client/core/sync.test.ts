@@ -144,7 +144,7 @@ test('E-65 after a reconnect, what was missed is applied and nothing flashes', (
   expect(ordered.getSnapshot().data?.[0]).toBe(before?.[1])
   expect([...statuses]).toEqual(['ready'])
   expect(rig.connection?.requests[0]).toMatchObject({
-    request: { position: positionOf(1), subscriptions: [{ held: true }, { held: true }] },
+    request: { position: positionOf(1), subscriptions: [{ held: 'shape' }, { held: 'shape' }] },
   })
 })
 
@@ -244,7 +244,7 @@ test('a subscription that the server refuses is an error, and is asked for again
   expect(none.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'relation_not_found' } })
   expect(listener).toHaveBeenCalled()
   live(rig)
-  expect(rig.connection?.requests[0]).toMatchObject({ request: { subscriptions: [{ held: false }] } })
+  expect(rig.connection?.requests[0]).not.toHaveProperty('request.subscriptions.0.held')
 })
 
 test('a subscription that the server ends is an error', () => {
@@ -339,7 +339,7 @@ test('with another session, nothing that the former one held is continued', () =
   rig.session = undefined
   rig.connect()
   const request = rig.connection?.requests[0]?.request
-  expect(request).toMatchObject({ subscriptions: [{ held: false }] })
+  expect(request).not.toHaveProperty('subscriptions.0.held')
   expect(request).not.toHaveProperty('position')
 })
 

@@ -91,9 +91,9 @@ export class Sync implements InterestObserver {
     const interests = [...this.#parts.interests()]
     const subscriptions = interests.map(({ subscription, holding }) => ({
       subscription,
-      held: holding?.isCurrent ?? false,
+      ...(holding?.isCurrent && holding.shape !== undefined && { held: holding.shape }),
     }))
-    const position = subscriptions.some(({ held }) => held) ? this.#position : undefined
+    const position = subscriptions.some(({ held }) => held !== undefined) ? this.#position : undefined
     const request: AttachRequest = {
       protocol: protocolVersion,
       ...(session && { session }),
@@ -275,14 +275,14 @@ export class Sync implements InterestObserver {
         this.#position = message.to
         return true
       case 'snapshot': {
-        const { subscription, rows, done, to } = message
+        const { subscription, rows, done, to, shape } = message
         if (!replica.get(subscription)) return false // it has just been left
         const chunks = this.#chunks.get(subscription) ?? []
         for (const row of rows) chunks.push(row)
         this.#chunks.set(subscription, chunks)
         if (!done) return false
         this.#chunks.delete(subscription)
-        replica.applySnapshot(subscription, chunks)
+        replica.applySnapshot(subscription, chunks, shape)
         this.#position = to
         return true
       }
@@ -290,6 +290,9 @@ export class Sync implements InterestObserver {
         this.#remember(message.to)
         this.#position = message.to
         return true
+      case 'catch_up':
+      case 'leave':
+        return false
       case 'reset':
         replica.expire()
         this.#chunks.clear()

@@ -134,6 +134,7 @@ export class ModelConnection implements Wire {
         session: request.session ?? this.#server.newSession(),
         resumed: request.session !== undefined,
         subscriptions: answers,
+        restored: [],
       },
     })
     const fresh = new Set<string>()
@@ -141,7 +142,7 @@ export class ModelConnection implements Wire {
       const answer = answers[index]
       if (!answer?.ok) return
       this.followed.set(answer.value.id, subscription)
-      if (!held || !isKnown || isWindow(subscription)) fresh.add(answer.value.id)
+      if (held === undefined || !isKnown || isWindow(subscription)) fresh.add(answer.value.id)
     })
     for (const id of fresh) this.#sendSnapshot(id)
     if (isKnown) this.sendBatch(from, new Map([...this.followed].filter(([id]) => !fresh.has(id))))
@@ -231,7 +232,13 @@ export class ModelConnection implements Wire {
     const to = positionOf(now)
     for (let start = 0; ; start += rowsPerChunk) {
       const done = start + rowsPerChunk >= rows.length
-      this.#deliver('snapshot', { subscription: id, to, rows: rows.slice(start, start + rowsPerChunk), done })
+      this.#deliver('snapshot', {
+        subscription: id,
+        to,
+        shape: 'shape',
+        rows: rows.slice(start, start + rowsPerChunk),
+        done,
+      })
       if (done) return
     }
   }

@@ -195,7 +195,7 @@ test('E-61 rows enter and leave a filtered, ordered, limited set; it keeps its o
 test('E-13 E-22 two connections of one session each get each live event once, and neither replays to the other', async () => {
   await sql.query('truncate person, seat')
   await using first = new TestSocket(server.url)
-  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: false }]
+  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' } }]
   const reply = await first.attach({ subscriptions })
   if (!reply.ok) throw new Error(reply.message)
   await first.next('progress')
@@ -293,13 +293,13 @@ test('E-65 a client that comes back is sent exactly what it missed', async () =>
   if (!reply.ok) throw new Error(reply.message)
   const { session } = reply.value
   const { id } = await first.subscribe({ kind: 'table', relation: 'person' })
-  const { to } = await first.next('snapshot', (m) => m.subscription === id)
+  const { to, shape } = await first.next('snapshot', (m) => m.subscription === id)
   first.socket.disconnect()
   await sql.query(
     `update person set score = 1; insert into person values (2, 'b', 0, 'x'); update person set score = 2`,
   )
   await using second = new TestSocket(server.url)
-  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: true }]
+  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: shape }]
   expect(await second.attach({ session, position: to, subscriptions })).toMatchObject({ ok: true })
   await second.next('progress')
   expect(second.messages.map((m) => m.event)).toEqual(['batch', 'progress'])
@@ -313,7 +313,7 @@ test('E-65 a client that comes back is sent exactly what it missed', async () =>
 
 test('a position of another epoch is answered by a reset and fresh snapshots', async () => {
   await using socket = new TestSocket(server.url)
-  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: true }]
+  const subscriptions = [{ subscription: { kind: 'table' as const, relation: 'person' }, held: 'shape' }]
   await socket.attach({ position: 'elsewhere/10:20:', subscriptions })
   await socket.next('progress')
   expect(socket.messages.map((m) => m.event)).toEqual(['reset', 'snapshot', 'progress'])

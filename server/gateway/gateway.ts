@@ -16,9 +16,9 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
-import { define, type Definition } from '../routing/definition.ts'
+import { define, shapeOf, type Definition } from '../routing/definition.ts'
 import type { Identity } from '../session/identity.ts'
-import { shapeOf, type SessionStore } from '../session/session-store.ts'
+import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Pools } from '../db/pools.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
@@ -141,7 +141,6 @@ export class Gateway {
     )
     const definitions = defined.map(({ definition }) => definition)
     const key = request.session ?? (await sessions.create(identity))
-    const shapes = await sessions.shapes(key.id)
     // What another connection of the session follows is the session's as well.
     if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, definitions)
     else await sessions.replaceSubscriptions(key.id, definitions)
@@ -162,8 +161,8 @@ export class Gateway {
     for (const { subscription, held, definition } of defined) {
       connection.wanted.set(definition.id, subscription)
       // Rows of another shape, or of another table of that name, are nothing to go on from.
-      const isSame = shapes.get(definition.id) === shapeOf(definition)
-      const target = held && snapshot !== null && isPlain(definition) && isSame ? continued : fresh
+      const isSame = held === shapeOf(definition)
+      const target = isSame && snapshot !== null && isPlain(definition) ? continued : fresh
       target.set(definition.id, definition)
     }
     for (const id of fresh.keys()) continued.delete(id)
@@ -183,6 +182,7 @@ export class Gateway {
       subscriptions: answers.map(({ reply }) =>
         reply.ok ? { ok: true, value: describe(reply.value) } : reply,
       ),
+      restored: [],
     }
   }
 

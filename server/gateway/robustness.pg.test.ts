@@ -97,8 +97,9 @@ test('E-65 over a change of shape nobody continues: the rows come afresh', async
     `create table a (id int primary key, x int); insert into a values (1, 5); select event.track('a')`,
   )
   const first = new TestSocket(at.server.url)
-  const reply = await first.attach({ subscriptions: [{ subscription: everything, held: false }] })
+  const reply = await first.attach({ subscriptions: [{ subscription: everything }] })
   if (!reply.ok) throw new Error(reply.message)
+  const { shape } = await first.next('snapshot')
   const { to } = await first.next('progress')
   first.socket.disconnect()
   await at.admin.query(`alter table a add column y int not null default 3`)
@@ -106,7 +107,7 @@ test('E-65 over a change of shape nobody continues: the rows come afresh', async
   await second.attach({
     session: reply.value.session,
     position: to,
-    subscriptions: [{ subscription: everything, held: true }],
+    subscriptions: [{ subscription: everything, held: shape }],
   })
   await second.next('progress')
   expect((await second.next('snapshot')).rows).toEqual([['[1]', { id: 1, x: 5, y: 3 }]])
@@ -216,9 +217,9 @@ test('one subscription that makes no sense does not refuse the others of an atta
   await using socket = new TestSocket(at.server.url)
   const reply = await socket.attach({
     subscriptions: [
-      { subscription: { kind: 'table', relation: 'nothing' }, held: false },
-      { subscription: { kind: 'row', relation: 'a', key: [[[[1]]]] }, held: false },
-      { subscription: everything, held: false },
+      { subscription: { kind: 'table', relation: 'nothing' } },
+      { subscription: { kind: 'row', relation: 'a', key: [[[[1]]]] } },
+      { subscription: everything },
     ],
   })
   expect(reply).toMatchObject({

@@ -5,7 +5,7 @@ import { formatPosition } from '../../shared/position.ts'
 import { isRefusal } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { readLog } from '../log/read-log.ts'
-import type { Definition } from '../routing/definition.ts'
+import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Query } from '../routing/query.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
@@ -231,7 +231,7 @@ export class Welcome {
         try {
           await reader.attempt(async (client) => {
             await assume(client, identity)
-            const head = `{"subscription":${JSON.stringify(definition.id)},"to":${JSON.stringify(position)},"rows":[`
+            const head = `{"subscription":${JSON.stringify(definition.id)},"to":${JSON.stringify(position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[`
             for await (const { rows, isLast } of readSnapshot(client, definition)) {
               const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
               for (const connection of connections)

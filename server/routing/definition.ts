@@ -70,6 +70,11 @@ export async function define(
   }
 }
 
+/** Differs for rows of another shape, or of another table of the same name. */
+export function shapeOf({ relation }: Definition): string {
+  return `${relation.id} ${relation.shape}`
+}
+
 /** As `event.subscribe_row()` and its like write it: readable, but short, since an id travels with each batch. */
 function idOf(kind: Subscription['kind'], text: string): SubscriptionId {
   return Buffer.byteLength(text) > 200 ? `${kind}#${hash(text)}` : `${kind}:${text}`

@@ -56,15 +56,6 @@ export class SessionStore {
       )
   }
 
-  /** Of what relation and shape a session has last been given rows, by subscription. See `shapeOf`. */
-  async shapes(session: string): Promise<Map<SubscriptionId, string>> {
-    const { rows } = await this.#pool.query(
-      `select id, relation_id || ' ' || shape as shape from event.subscription where session_id = $1 and shape is not null`,
-      [session],
-    )
-    return new Map(rows.map((row) => [row.id, row.shape]))
-  }
-
   /** Makes a session follow exactly these. What it followed already keeps its beginning. */
   async replaceSubscriptions(session: string, definitions: readonly Definition[]): Promise<void> {
     await this.#pool.query(`delete from event.subscription where session_id = $1 and id <> all ($2)`, [
@@ -77,10 +68,10 @@ export class SessionStore {
   async addSubscriptions(session: string, definitions: readonly Definition[]): Promise<void> {
     if (definitions.length === 0) return
     await this.#pool.query(
-      `insert into event.subscription (session_id, id, kind, relation_id, key, column_name, definition, shape, since)
-       select $1, s.id, s.kind, s.relation_id, s.key, s.column_name, s.definition, s.shape, pg_current_snapshot()
-         from json_to_recordset($2) as s (id text, kind text, relation_id int, key text, column_name text, definition jsonb, shape text)
-       on conflict (session_id, id) do update set relation_id = excluded.relation_id, shape = excluded.shape`,
+      `insert into event.subscription (session_id, id, kind, relation_id, key, column_name, definition, since)
+       select $1, s.id, s.kind, s.relation_id, s.key, s.column_name, s.definition, pg_current_snapshot()
+         from json_to_recordset($2) as s (id text, kind text, relation_id int, key text, column_name text, definition jsonb)
+       on conflict (session_id, id) do update set relation_id = excluded.relation_id`,
       [session, JSON.stringify(definitions.map(asRow))],
     )
   }
@@ -99,11 +90,6 @@ export class SessionStore {
   }
 }
 
-/** Differs for rows of another shape, or of another table of the same name. */
-export function shapeOf({ relation }: Definition): string {
-  return `${relation.id} ${relation.shape}`
-}
-
 function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
@@ -114,7 +100,6 @@ function asRow(definition: Definition): Record<string, unknown> {
     id: definition.id,
     kind: definition.kind,
     relation_id: definition.relation.id,
-    shape: definition.relation.shape,
     key: 'key' in definition ? definition.key : null,
     column_name: 'column' in definition ? definition.column : null,
     definition: query && { where: query.where, orderBy: query.orderBy, limit: query.limit },
