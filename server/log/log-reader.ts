@@ -13,6 +13,8 @@ export interface Pass {
   readonly from: string
   readonly to: string
   readonly transactions: readonly LogTransaction[]
+  /** Relations of which there is too much to be read in one go: their changes are not among the transactions. */
+  readonly heavy: readonly number[]
   /** Reads the database exactly as it stood at `to`. Only until the pass returns. */
   readonly client: pg.ClientBase
   /** Lets other connections read at `to`: `set transaction snapshot`. They must import it before the pass returns. */
@@ -191,6 +193,7 @@ export class LogReader {
       from: position.snapshot,
       to,
       transactions,
+      heavy: [],
       client,
       exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
     }
