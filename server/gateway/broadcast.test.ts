@@ -28,6 +28,7 @@ const pass = (key: string): Pass => ({
   from: '1:1:',
   to: '2:2:',
   transactions: [{ id: '1', at: '', rows: [{ op: 'row_insert', relationId: 1, key, new: '{"id":1}' }] }],
+  heavy: [],
   client: undefined as never, // plain feeds ask nobody
   exportSnapshot: () => Promise.reject(new Error('not needed')),
 })
