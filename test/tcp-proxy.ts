@@ -29,6 +29,7 @@ export class TcpProxy {
   readonly port: number
   readonly #server: Server
   readonly #links = new Set<Link>()
+  #target: { readonly host: string; readonly port: number }
   #mode: ProxyMode = 'open'
   #delayMs = 0
 
@@ -49,10 +50,11 @@ export class TcpProxy {
 
   private constructor(server: Server, { host = '127.0.0.1', port }: TcpProxyOptions) {
     this.#server = server
+    this.#target = { host, port }
     this.port = (server.address() as AddressInfo).port
     server.on('connection', (socket) => {
       if (this.#mode === 'refusing') return socket.resetAndDestroy()
-      const upstream = connect({ host, port, allowHalfOpen: true, noDelay: true })
+      const upstream = connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
       const link = new Link(socket, upstream, () => this.#links.delete(link))
       this.#links.add(link)
       link.delayMs = this.#delayMs
@@ -66,6 +68,11 @@ export class TcpProxy {
 
   get connectionCount(): number {
     return this.#links.size
+  }
+
+  /** New connections lead there, as when an address is moved to another server; those that exist stay where they are. */
+  pointTo({ host = '127.0.0.1', port }: Pick<TcpProxyOptions, 'host' | 'port'>): void {
+    this.#target = { host, port }
   }
 
   setMode(mode: ProxyMode): void {

@@ -13,10 +13,13 @@ export function isRefusal(error: unknown): boolean {
   return code !== undefined && !passing.test(code)
 }
 
+/** What a standby answers who wants to write: it may be promoted in a moment. */
+export const readOnlyState = '25006'
+
 /** True if the database could not be reached, or could not answer now: the same may well succeed a little later. */
 export function isOutage(error: unknown): boolean {
   const code = sqlStateOf(error)
-  if (code !== undefined) return passing.test(code)
+  if (code !== undefined) return passing.test(code) || code === readOnlyState
   const { code: system, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   if (typeof system === 'string')
     return /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)/.test(system)

@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { readOnlyState, sqlStateOf } from './failures.ts'
 
 /** The SQL files, in the repository and in the package alike: beside the folder of the compiled server. */
 const sqlFolder = new URL('../../sql/', import.meta.url)
@@ -57,6 +58,12 @@ async function migrateWith(client: pg.ClientBase): Promise<void> {
     await client.query('commit')
   } catch (error) {
     await client.query('rollback').catch(() => {}) // the connection may be gone; the first error says more
+    if (sqlStateOf(error) === readOnlyState)
+      throw new Error(
+        'the database is read-only, as a standby is that has not been promoted: connect to the primary, ' +
+          'where Rowcast keeps its sessions and the change log',
+        { cause: error },
+      )
     throw error
   }
 }
