@@ -34,7 +34,14 @@ export interface RowcastOptions {
   readonly setup?: (client: pg.ClientBase) => Promise<void>
   /** Origins, other than the page's own, whose pages may connect. Default: none. */
   readonly allowedOrigins?: readonly string[]
+  /**
+   * What may wait for one client that takes off too little of what it is sent, in characters. A client with more
+   * than that is given nothing until it has taken that off, and then what it has missed. Default: 4 million.
+   */
+  readonly maxBufferedBytes?: number
 }
+
+const defaultMaxBufferedBytes = 4_000_000
 
 export interface Health {
   readonly status: 'ok' | 'unavailable'
@@ -120,9 +127,12 @@ async function serve(
     () => reader.wake(),
   )
   const access = new AccessWatch({ following, welcome, sessions, pool: pools.encoding, logger })
-  const broadcast = new Broadcast(io, following, (unreadable) =>
-    settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
-  )
+  const broadcast = new Broadcast({
+    io,
+    following,
+    fallBehind: (connection, from) => welcome.fallBehind(connection, from),
+    settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
+  })
   const reader = new LogReader({
     database: options.database,
     logger,
@@ -143,6 +153,7 @@ async function serve(
     welcome,
     authenticate: options.authenticate,
     logger,
+    maxBufferedBytes: options.maxBufferedBytes ?? defaultMaxBufferedBytes,
     epoch: () => reader.epoch,
   })
   await reader.start()

@@ -20,7 +20,7 @@ const appConnections = 10
 export function createPools(database: Database, onError: (error: Error) => void): Pools {
   const app = createPool(database, appConnections)
   const encoding = createEncodingPool(database, encodingConnections)
-  const snapshots = createEncodingPool(database, snapshotConnections)
+  const snapshots = createEncodingPool(database, 2 * snapshotConnections)
   const all = [app, encoding, snapshots]
   for (const pool of all) {
     pool.on('error', onError)

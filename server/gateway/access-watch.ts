@@ -97,6 +97,7 @@ export class AccessWatch {
     this.#parts.following.unfollow(connection, id)
     const { session } = connection
     await session.write(() => this.#parts.sessions.addSubscriptions(session.id, [definition]))
-    this.#parts.welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false })
+    connection.pending.set(id, { definition, isHeld: false })
+    this.#parts.welcome.await(connection)
   }
 }

@@ -16,7 +16,8 @@ function connectionOf(id: string): Connection {
     session,
     feeds: new Map(),
     wanted: new Map(),
-    keep: () => undefined,
+    isLive: true,
+    count: () => undefined,
   } as unknown as Connection
   session.connections.add(connection)
   return connection
@@ -44,7 +45,12 @@ test('sessions that get the same share one encoding, and a change that concerns 
   const following = new Following()
   for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id), tableOf, new Set())
   following.follow(connectionOf('d'), rowOf, new Set())
-  const broadcast = new Broadcast(io, following, () => Promise.reject(new Error('not needed')))
+  const broadcast = new Broadcast({
+    io,
+    following,
+    fallBehind: () => undefined,
+    settle: () => Promise.reject(new Error('not needed')),
+  })
 
   await broadcast.deliver(pass('[2]'))
   expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a', 'session:b', 'session:c']])

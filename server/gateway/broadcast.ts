@@ -1,91 +1,112 @@
 import { formatPosition } from '../../shared/position.ts'
-import { isRefusal } from '../db/failures.ts'
+import { isRefusal, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
+import type { LogTransaction } from '../log/read-log.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
 import { routeBatch, WindowsUnreadable } from '../routing/route-batch.ts'
-import type { RoutedBatch } from '../routing/routed-batch.ts'
-import { liveRoom, type GatewayServer, type LiveSession } from './connection.ts'
+import { liveRoom, type Connection, type GatewayServer, type LiveSession } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
 import type { Following } from './following.ts'
+import { groupsOf } from './groups.ts'
 
 /** Quiet sessions are told this often how far the history has come, so that they can resume from there. */
 const progressMs = 1_000
+/** While nothing happens that anybody here follows. It is often enough to stay within what is kept of the log. */
+const idleProgressMs = 30_000
+/** A relation that is locked is not asked for what its filtered subscriptions show for so long. */
+const lockedMs = 1_000
+
+export interface BroadcastParts {
+  readonly io: GatewayServer
+  readonly following: Following
+  /** A connection that has been sent everything up to a snapshot is to get no more for now. */
+  readonly fallBehind: (connection: Connection, from: string) => void
+  /** Makes sure that what PostgreSQL refuses to read is not asked again for ever. */
+  readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
+}
 
 /** Sends what a pass found to the sessions that it concerns. */
 export class Broadcast {
-  readonly #io: GatewayServer
-  readonly #following: Following
-  readonly #settle: (unreadable: WindowsUnreadable) => Promise<void>
+  readonly #parts: BroadcastParts
+  readonly #lockedUntil = new Map<number, number>()
   #lastProgressAt = 0
 
-  /** @param settle makes sure that what PostgreSQL refuses to read is not asked again for ever */
-  constructor(
-    io: GatewayServer,
-    following: Following,
-    settle: (unreadable: WindowsUnreadable) => Promise<void>,
-  ) {
-    this.#io = io
-    this.#following = following
-    this.#settle = settle
+  constructor(parts: BroadcastParts) {
+    this.#parts = parts
   }
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
-    if (pass.transactions.length === 0) return
-    const { batch, shifts } = await this.#route(pass)
+    const { io, following, fallBehind } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
-    const messages = [...groupsOf(batch)].map(({ feeds, sessions }) => ({
-      sessions,
+    const { transactions, setAside } = this.#setAside(pass)
+    if (transactions.length === 0 && setAside.size === 0) return this.#sendProgress(to, idleProgressMs)
+    const { batch, shifts } = await this.#route(transactions, pass.client)
+    const concerned = batch.feeds.keys() as Iterable<Feed<LiveSession>>
+    const messages = [...groupsOf(concerned)].map(({ feeds, followers }) => ({
+      sessions: followers,
       message: new EncodedJson(encodeBatch(to, batch, feeds)),
     }))
     // Nothing is awaited and nothing can fail from here on.
+    for (const id of setAside)
+      for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
     for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
     for (const { sessions, message } of messages) {
-      this.#io.to(sessions.map((session) => session.room)).emit('batch', message)
-      for (const session of sessions) for (const connection of session.connections) connection.keep(message)
+      const connections = sessions.flatMap((session) => [...session.connections])
+      for (const connection of connections) connection.count(message)
+      io.to(sessions.map((session) => session.room)).emit('batch', message)
+      for (const connection of connections)
+        if (!connection.isLive) connection.keep(message)
+        else if (connection.isSlow) fallBehind(connection, pass.to)
     }
-    this.#sendProgress(to)
+    this.#sendProgress(to, progressMs)
   }
 
-  async #route(pass: Pass): ReturnType<typeof routeBatch> {
-    const { routes } = this.#following
+  /**
+   * What there is too much of, or cannot be read now, is not waited for: whoever follows it catches up with it, and
+   * the others go on.
+   */
+  #setAside(pass: Pass): { transactions: readonly LogTransaction[]; setAside: Set<number> } {
+    const setAside = new Set(pass.heavy)
+    const now = performance.now()
+    for (const [id, until] of this.#lockedUntil) if (until < now) this.#lockedUntil.delete(id)
+    if (this.#lockedUntil.size === 0) return { transactions: pass.transactions, setAside }
+    const transactions = pass.transactions.map(({ id, at, rows }) => ({
+      id,
+      at,
+      rows: rows.filter(({ relationId }) => {
+        if (!this.#lockedUntil.has(relationId)) return true
+        setAside.add(relationId)
+        return false
+      }),
+    }))
+    return { transactions, setAside }
+  }
+
+  async #route(
+    transactions: readonly LogTransaction[],
+    client: Pass['client'],
+  ): ReturnType<typeof routeBatch> {
+    const { following, settle } = this.#parts
     try {
-      return await routeBatch(pass.transactions, routes, (id) => this.#following.relation(id), pass.client)
+      return await routeBatch(transactions, following.routes, (id) => following.relation(id), client)
     } catch (error) {
-      if (error instanceof WindowsUnreadable && isRefusal(error.cause)) await this.#settle(error)
+      if (error instanceof WindowsUnreadable) {
+        if (sqlStateOf(error.cause) === lockNotAvailable)
+          this.#lockedUntil.set(error.relation.id, performance.now() + lockedMs)
+        else if (isRefusal(error.cause)) await settle(error)
+      }
       throw error // and the pass is repeated
     }
   }
 
-  #sendProgress(to: string): void {
+  #sendProgress(to: string, everyMs: number): void {
     const now = performance.now()
-    if (now - this.#lastProgressAt < progressMs) return
+    if (now - this.#lastProgressAt < everyMs) return
     this.#lastProgressAt = now
-    this.#io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
+    this.#parts.io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
   }
 }
 
-interface Group {
-  readonly feeds: Feed<LiveSession>[]
-  readonly sessions: LiveSession[]
-}
-
-/** Sessions that a batch concerns through the same feeds get the same, and share one encoding. */
-function groupsOf(batch: RoutedBatch): Iterable<Group> {
-  const bySession = new Map<LiveSession, Feed<LiveSession>[]>()
-  for (const feed of batch.feeds.keys() as Iterable<Feed<LiveSession>>)
-    for (const session of feed.followers) {
-      const feeds = bySession.get(session)
-      if (feeds) feeds.push(feed)
-      else bySession.set(session, [feed])
-    }
-  const groups = new Map<string, Group>()
-  for (const [session, feeds] of bySession) {
-    const name = feeds.map((feed) => feed.definition.id).join('\n')
-    const group = groups.get(name)
-    if (group) group.sessions.push(session)
-    else groups.set(name, { feeds, sessions: [session] })
-  }
-  return groups.values()
-}
+const lockNotAvailable = '55P03'

@@ -1,9 +1,11 @@
 import type { Server, Socket } from 'socket.io'
-import type { ClientToServerEvents, ServerToClientEvents } from '../../shared/protocol.ts'
+import type { ClientToServerEvents, ResetReason, ServerToClientEvents } from '../../shared/protocol.ts'
 import type { SubscriptionId, Subscription } from '../../shared/subscription.ts'
+import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import type { Identity } from '../session/identity.ts'
 import { EncodedJson } from './encoded-json.ts'
+import { Outbox } from './outbox.ts'
 
 /** What the server sends to rooms and sockets is encoded beforehand, once for all who get the same. */
 export type EncodedEvents = { [E in keyof ServerToClientEvents]: (message: EncodedJson) => void }
@@ -38,23 +40,48 @@ export class LiveSession {
   }
 }
 
+/** What a connection still has to be given before it is live: all of it at one boundary, or all of it again at a later one. */
+export interface Missing {
+  /** It has everything up to this snapshot, but for what is fresh; null: it has nothing. */
+  readonly from: string | null
+  /** To be given from the beginning. */
+  readonly fresh: Set<SubscriptionId>
+  /** Why it cannot go on from where it was: told first. */
+  readonly reset?: ResetReason
+  /** Of these it is given, before their rows, also the changes since another snapshot. */
+  readonly inbox?: { readonly from: string; readonly ids: ReadonlySet<SubscriptionId> }
+}
+
 /**
- * One attached socket. It is in the rooms while it stands at the reader's position. While it catches up
- * it is not: what concerns its session meanwhile waits in its backlog, so that no live batch overtakes
- * the catch-up and none falls between.
+ * One attached socket. While it stands at the reader's position it is live, that is, in the rooms. Whoever begins,
+ * comes back, is too slow or follows what changes too much at once is taken out of them and catches up: it is
+ * given, at a batch boundary, what it misses, and meanwhile what concerns its session waits in its
+ * backlog, so that no live batch overtakes the catch-up and none falls between.
  */
 export class Connection {
   readonly socket: GatewaySocket
   readonly session: LiveSession
+  readonly outbox: Outbox
   /** What it asked for, by id: also what it will be given at the next boundary only. */
   readonly wanted = new Map<SubscriptionId, Subscription>()
+  /** What it begins to follow at the next boundary; `isHeld`: it goes on from `missing.from`. */
+  readonly pending = new Map<SubscriptionId, { readonly definition: Definition; readonly isHeld: boolean }>()
   readonly feeds = new Map<SubscriptionId, Feed<LiveSession>>()
-  #isCatchingUp = true
-  #backlog: EncodedJson[] = []
+  readonly #maxBufferedBytes: number
+  #missing: Missing | undefined
+  /** The client holds back what comes, up to the next `progress`. */
+  #isHoldingBack = true
+  /** Kept from the boundary on at which it is served. */
+  #backlog: EncodedJson[] | undefined
+  #backlogBytes = 0
 
-  constructor(socket: GatewaySocket, session: LiveSession) {
+  /** @param maxBufferedBytes what may wait for this connection, in its backlog or on its way to the socket */
+  constructor(socket: GatewaySocket, session: LiveSession, missing: Missing, maxBufferedBytes: number) {
     this.socket = socket
     this.session = session
+    this.outbox = new Outbox(socket)
+    this.#missing = missing
+    this.#maxBufferedBytes = maxBufferedBytes
     session.connections.add(this)
   }
 
@@ -66,36 +93,115 @@ export class Connection {
     return this.socket.connected
   }
 
-  get isCatchingUp(): boolean {
-    return this.#isCatchingUp
+  get isLive(): boolean {
+    return this.#missing === undefined
+  }
+
+  get missing(): Missing | undefined {
+    return this.#missing
+  }
+
+  /** It is being given what it misses. */
+  get isServed(): boolean {
+    return this.#backlog !== undefined
+  }
+
+  /** More has been sent than it takes off. */
+  get isSlow(): boolean {
+    return this.outbox.bytes > this.#maxBufferedBytes
+  }
+
+  /** It has taken off enough of what was sent to be sent more. */
+  get isDrained(): boolean {
+    return this.outbox.bytes <= this.#maxBufferedBytes / 2
   }
 
   send<E extends keyof ServerToClientEvents>(
     event: E,
     message: Parameters<ServerToClientEvents[E]>[0],
   ): void {
-    const encoded: { emit(event: E, message: EncodedJson): unknown } = this.socket
-    encoded.emit(event, new EncodedJson(JSON.stringify(message)))
+    this.emit(event, new EncodedJson(JSON.stringify(message)))
+  }
+
+  emit(event: keyof ServerToClientEvents, message: EncodedJson): void {
+    this.outbox.add(message.text.length)
+    const encoded: { emit(event: string, message: EncodedJson): unknown } = this.socket
+    encoded.emit(event, message)
+  }
+
+  /** A message that its rooms are about to be sent. */
+  count(message: EncodedJson): void {
+    if (this.isLive) this.outbox.add(message.text.length)
   }
 
   /** A batch that concerns the session while this connection is out of its room. */
   keep(batch: EncodedJson): void {
-    if (this.#isCatchingUp) this.#backlog.push(batch)
+    if (!this.#backlog) return
+    this.#backlog.push(batch)
+    this.#backlogBytes += batch.text.length
+    if (this.#backlogBytes > this.#maxBufferedBytes) this.#dropBacklog()
   }
 
-  /** Steps out of the rooms, at the reader's position. */
-  leaveRooms(): void {
-    this.#isCatchingUp = true
+  /**
+   * Steps out of the rooms: the client has been sent everything up to a snapshot, and nothing after it. False
+   * if it has been out of them already: it is being served from elsewhere, and will be once more.
+   */
+  fallBehind(from: string): boolean {
+    if (this.#missing) {
+      this.#dropBacklog()
+      return false
+    }
+    this.#leaveRooms()
+    this.#missing = { from, fresh: new Set() }
+    return true
+  }
+
+  /** What it had is of no use any more: it is given everything afresh, and told why. */
+  expire(reset: ResetReason): void {
+    this.#missing = { from: null, fresh: new Set(), reset }
+  }
+
+  /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
+  startOver(): void {
+    this.#dropBacklog()
+    this.#isHoldingBack = true
+    this.send('catch_up', {})
+  }
+
+  /** Begins to be served at a boundary, where the reader stands. */
+  beginAt(to: string): Missing {
+    if (!this.#missing) this.#leaveRooms()
+    this.#missing ??= { from: to, fresh: new Set() }
     this.#backlog = [] // what the session's other connections got before is part of what this one is about to be given
+    this.#backlogBytes = 0
+    return this.#missing
+  }
+
+  /**
+   * Has been given everything up to the boundary at which it was served, and is live again. False if too
+   * much has come meanwhile: then it has yet to be given what came since.
+   *
+   * @param position of the boundary, as the client is told it
+   */
+  joinAt(to: string, position: string): boolean {
+    this.#missing = { from: to, fresh: new Set() }
+    if (this.#isHoldingBack) this.send('progress', { to: position })
+    this.#isHoldingBack = false
+    if (!this.#backlog) return false
+    for (const batch of this.#backlog) this.emit('batch', batch)
+    this.#dropBacklog()
+    this.#missing = undefined
+    void this.socket.join([this.session.room, liveRoom])
+    return true
+  }
+
+  #leaveRooms(): void {
     void this.socket.leave(this.session.room)
     void this.socket.leave(liveRoom)
   }
 
-  /** Stands at the reader's position again, once it has been sent what it missed. */
-  joinRooms(): void {
-    for (const batch of this.#backlog) this.socket.emit('batch', batch)
-    this.#backlog = []
-    this.#isCatchingUp = false
-    void this.socket.join([this.session.room, liveRoom])
+  #dropBacklog(): void {
+    this.#backlog = undefined
+    this.#backlogBytes = 0
   }
 }

@@ -59,6 +59,7 @@ export class Following {
   /** Ends a subscription by the server's doing, and tells the client why. */
   end(connection: Connection, id: SubscriptionId, error: unknown): void {
     connection.wanted.delete(id)
+    connection.pending.delete(id)
     this.unfollow(connection, id)
     connection.send('ended', { subscription: id, ...reasonOf(error) })
   }
@@ -67,6 +68,25 @@ export class Following {
   endForAll(feed: Feed<LiveSession>, error: unknown): void {
     for (const connection of this.connectionsOf(feed)) this.end(connection, feed.definition.id, error)
     if (feed.followers.size > 0) this.#remove(feed) // whatever else holds it, it is not read again
+  }
+
+  /**
+   * Takes whoever follows a relation off what it has been given of it, and says who that is. What cannot be gone
+   * on with from the log, since it has a filter, an order or a limit, begins anew at the next boundary.
+   */
+  suspend(relationId: number): Set<Connection> {
+    const suspended = new Set<Connection>()
+    for (const feed of [...this.#feeds.values()]) {
+      const { definition, window } = feed
+      if (definition.relation.id !== relationId) continue
+      for (const connection of this.connectionsOf(feed)) {
+        suspended.add(connection)
+        if (!window) continue
+        this.unfollow(connection, definition.id)
+        connection.pending.set(definition.id, { definition, isHeld: false })
+      }
+    }
+    return suspended
   }
 
   connectionsOf(feed: Feed<LiveSession>): Connection[] {
@@ -79,6 +99,7 @@ export class Following {
   /** The connection has gone. */
   leave(connection: Connection): void {
     connection.wanted.clear()
+    connection.pending.clear()
     for (const id of [...connection.feeds.keys()]) this.unfollow(connection, id)
     connection.session.connections.delete(connection)
   }
@@ -92,7 +113,7 @@ export class Following {
 }
 
 /** A relation that has changed its shape or its rights is another thing to follow: nobody slips into what was before. */
-function nameOf({ id, relation }: Definition): string {
+export function nameOf({ id, relation }: Definition): string {
   return `${id}\n${relation.id}\n${relation.state}`
 }
 

@@ -16,12 +16,19 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
+import type { SubscriptionId } from '../../shared/subscription.ts'
 import { define, shapeOf, type Definition } from '../routing/definition.ts'
 import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Pools } from '../db/pools.ts'
-import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
+import {
+  Connection,
+  LiveSession,
+  type GatewayServer,
+  type GatewaySocket,
+  type Missing,
+} from './connection.ts'
 import type { Following } from './following.ts'
 import type { Welcome } from './welcome.ts'
 
@@ -44,6 +51,8 @@ export interface GatewayParts {
   readonly welcome: Welcome
   readonly authenticate: Authenticate
   readonly logger: Logger
+  /** What may wait for one connection. */
+  readonly maxBufferedBytes: number
   /** Of the database as it is now. */
   epoch(): string
 }
@@ -148,34 +157,19 @@ export class Gateway {
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')
     // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
-    const from = request.position === undefined ? null : this.#snapshotOf(request.position)
-
+    const missing = this.#missingSince(request.position)
     const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
     this.#sessions.set(key.id, session)
-    const connection = new Connection(socket, session)
+    const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
     this.#connections.set(socket, connection)
-    if (from === 'unknown') connection.send('reset', { reason: 'epoch_changed' })
-    const snapshot = from === 'unknown' ? null : from
-    const fresh = new Map<string, Definition>()
-    const continued = new Map<string, Definition>()
     for (const { subscription, held, definition } of defined) {
-      connection.wanted.set(definition.id, subscription)
-      // Rows of another shape, or of another table of that name, are nothing to go on from.
-      const isSame = held === shapeOf(definition)
-      const target = isSame && snapshot !== null && isPlain(definition) ? continued : fresh
-      target.set(definition.id, definition)
+      const { id } = definition
+      connection.wanted.set(id, subscription)
+      const isHeld = held === shapeOf(definition) && (connection.pending.get(id)?.isHeld ?? true)
+      connection.pending.set(id, { definition, isHeld })
     }
-    for (const id of fresh.keys()) continued.delete(id)
     // After the reply: this turn of the event loop sends it first.
-    setImmediate(() =>
-      welcome.await({
-        connection,
-        fresh: [...fresh.values()],
-        continued: [...continued.values()],
-        from: snapshot,
-        isAttach: true,
-      }),
-    )
+    setImmediate(() => welcome.await(connection))
     return {
       session: key,
       resumed,
@@ -209,9 +203,9 @@ export class Gateway {
         connection.wanted.delete(definition.id)
         throw error
       })
-    setImmediate(() =>
-      welcome.await({ connection, fresh: [definition], continued: [], from: null, isAttach: false }),
-    )
+    if (connection.wanted.has(definition.id))
+      connection.pending.set(definition.id, { definition, isHeld: false })
+    setImmediate(() => welcome.await(connection))
     return describe(definition)
   }
 
@@ -220,6 +214,7 @@ export class Gateway {
     if (!connection.wanted.delete(id))
       throw new RowcastError('subscription_not_found', `this session has no subscription ${id}`)
     const { following, sessions } = this.#parts
+    connection.pending.delete(id)
     following.unfollow(connection, id)
     const { session } = connection
     await session.write(async () => {
@@ -248,15 +243,13 @@ export class Gateway {
     return connection
   }
 
-  #snapshotOf(position: string): string | 'unknown' {
+  #missingSince(position: string | undefined): Missing {
+    const fresh = new Set<SubscriptionId>()
+    if (position === undefined) return { from: null, fresh }
     const { epoch, snapshot } = parsePosition(position)
-    return epoch === this.#parts.epoch() ? snapshot : 'unknown'
+    if (epoch !== this.#parts.epoch()) return { from: null, fresh, reset: 'epoch_changed' }
+    return { from: snapshot, fresh }
   }
-}
-
-/** The log alone continues these; what a filter, an order or a limit shows is read afresh and compared at the client. */
-function isPlain(definition: Definition): boolean {
-  return definition.kind !== 'table' || definition.query === null
 }
 
 function describe(definition: Definition): Subscribed {

@@ -3,12 +3,15 @@ import type pg from 'pg'
 /**
  * Connections that read the database as it stood at a batch boundary, beside the log reader. They are few:
  * when all are busy, those who wait for a snapshot wait for a later boundary, and the live stream goes on.
+ * As many again may linger: they wait for a slow client, and are not counted among the busy.
  */
 export class SnapshotReaders {
   readonly #pool: pg.Pool
   readonly #size: number
   #busy = 0
+  #lingering = 0
 
+  /** @param pool of twice the size */
   constructor(pool: pg.Pool, size: number) {
     this.#pool = pool
     this.#size = size
@@ -28,7 +31,7 @@ export class SnapshotReaders {
         await client.query(
           `begin isolation level repeatable read read only; set transaction snapshot '${snapshotId.replaceAll("'", "''")}'`,
         )
-        return new SnapshotReader(client, () => (this.#busy -= 1))
+        return this.#readerOn(client)
       } catch (error) {
         this.#busy -= 1
         client?.release(true)
@@ -44,15 +47,37 @@ export class SnapshotReaders {
     }
     return readers
   }
+
+  #readerOn(client: pg.PoolClient): SnapshotReader {
+    let isLingering = false
+    return new SnapshotReader(client, {
+      linger: () => {
+        if (isLingering || this.#lingering === this.#size) return isLingering
+        isLingering = true
+        this.#lingering += 1
+        this.#busy -= 1
+        return true
+      },
+      release: () => {
+        if (isLingering) this.#lingering -= 1
+        else this.#busy -= 1
+      },
+    })
+  }
 }
 
 export class SnapshotReader {
   readonly client: pg.PoolClient
-  readonly #onRelease: () => void
+  readonly #place: { linger(): boolean; release(): void }
 
-  constructor(client: pg.PoolClient, onRelease: () => void) {
+  constructor(client: pg.PoolClient, place: { linger(): boolean; release(): void }) {
     this.client = client
-    this.#onRelease = onRelease
+    this.#place = place
+  }
+
+  /** Asks to take longer, because a client is slow, without keeping others waiting. False if too many do. */
+  linger(): boolean {
+    return this.#place.linger()
   }
 
   /** Runs work that may fail without ending the snapshot for the work after it, nor leaving its role behind. */
@@ -72,7 +97,7 @@ export class SnapshotReader {
     } catch {
       this.client.release(true)
     } finally {
-      this.#onRelease()
+      this.#place.release()
     }
   }
 }

@@ -6,8 +6,10 @@ import type { Feed } from './feed.ts'
  *
  * Rows go through as the text that PostgreSQL wrote: they are parsed only where a column is picked out.
  * A change that concerns several of the feeds is told once.
+ *
+ * @param part numbers the messages of a batch that is told in several
  */
-export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed[]): string {
+export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed[], part?: number): string {
   const recipients: Recipients = new Map()
   const orders: string[] = []
   feeds.forEach((feed, index) => {
@@ -26,7 +28,7 @@ export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed
       : [],
   )
   return (
-    `{"to":${JSON.stringify(to)},"subscriptions":${JSON.stringify(feeds.map((feed) => feed.definition.id))},` +
+    `{"to":${JSON.stringify(to)},${part === undefined ? '' : `"part":${part},`}"subscriptions":${JSON.stringify(feeds.map((feed) => feed.definition.id))},` +
     `"transactions":[${transactions.join(',')}]${orders.length > 0 ? `,"orders":[${orders.join(',')}]` : ''}}`
   )
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { LogTransaction } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
+import type { Feed } from './feed.ts'
 import { RoutedBatch, type RoutedChange } from './routed-batch.ts'
 import type { Routes } from './routes.ts'
 import type { WindowIndex } from './window-index.ts'
@@ -19,6 +20,38 @@ export class WindowsUnreadable extends Error {
 }
 
 /**
+ * Works out whom transactions concern, but for the filtered, ordered and limited feeds.
+ *
+ * @param each told of each change of a relation that is known, after all whom it concerns
+ * @param isNew false if a feed's followers have had a transaction already
+ */
+export function routeChanges(
+  transactions: readonly LogTransaction[],
+  routes: Routes,
+  relationOf: (id: number) => RelationInfo | undefined,
+  each: (change: RoutedChange) => void = () => undefined,
+  isNew: (feed: Feed, transactionId: string) => boolean = () => true,
+): RoutedBatch {
+  const batch = new RoutedBatch(transactions)
+  transactions.forEach((transaction, index) => {
+    for (const row of transaction.rows) {
+      const relation = relationOf(row.relationId)
+      if (!relation) continue
+      const change = batch.append(index, relation.name, row)
+      routes.match(
+        row,
+        () => Object.keys(change.content),
+        (feed, column) => {
+          if (isNew(feed, transaction.id)) batch.deliver(feed, change, column)
+        },
+      )
+      each(change)
+    }
+  })
+  return batch
+}
+
+/**
  * Works out whom the transactions of a batch concern.
  *
  * Alters nothing: what followers of filtered feeds hold afterwards is in `shifts`, to be put into
@@ -33,23 +66,13 @@ export async function routeBatch(
   relationOf: (id: number) => RelationInfo | undefined,
   client: pg.ClientBase,
 ): Promise<{ batch: RoutedBatch; shifts: WindowShift[] }> {
-  const batch = new RoutedBatch(transactions)
   const windowed = new Map<number, RoutedChange[]>()
-  transactions.forEach((transaction, index) => {
-    for (const row of transaction.rows) {
-      const relation = relationOf(row.relationId)
-      if (!relation) continue
-      const change = batch.append(index, relation.name, row)
-      routes.match(
-        row,
-        () => Object.keys(change.content),
-        (feed, column) => batch.deliver(feed, change, column),
-      )
-      if (!routes.windows(row.relationId)) continue
-      const changes = windowed.get(row.relationId)
-      if (changes) changes.push(change)
-      else windowed.set(row.relationId, [change])
-    }
+  const batch = routeChanges(transactions, routes, relationOf, (change) => {
+    const { relationId } = change.row
+    if (!routes.windows(relationId)) return
+    const changes = windowed.get(relationId)
+    if (changes) changes.push(change)
+    else windowed.set(relationId, [change])
   })
   const shifts: WindowShift[] = []
   for (const [relationId, changes] of windowed) {

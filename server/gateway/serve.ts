@@ -1,0 +1,165 @@
+import type { SubscriptionId } from '../../shared/subscription.ts'
+import { isRefusal } from '../db/failures.ts'
+import { shapeOf, type Definition } from '../routing/definition.ts'
+import type { Feed } from '../routing/feed.ts'
+import { assume, type Identity } from '../session/identity.ts'
+import type { Connection, LiveSession, Missing } from './connection.ts'
+import { EncodedJson } from './encoded-json.ts'
+import { nameOf } from './following.ts'
+import { pace } from './pace.ts'
+import { readSnapshot } from './read-snapshot.ts'
+import { replay, type Continuation } from './replay.ts'
+import type { SnapshotReader } from './snapshot-readers.ts'
+
+/** Where the reader stood: a snapshot, and the position that clients are told. */
+export interface Boundary {
+  readonly to: string
+  readonly position: string
+}
+
+/** One thing to be read, whoever waits for it. */
+type Task = (reader: SnapshotReader) => Promise<void>
+
+/**
+ * Gives connections what they miss up to a boundary. What several wait for is read once: the log for all who go
+ * on from where they were, and the rows of each subscription for all who may see the same.
+ *
+ * @param readers read the database as it stood at the boundary; they are released as they get free
+ * @param end ends a subscription that PostgreSQL refuses to read
+ * @returns who could not be given all of it, and why: all of it is to be given again
+ */
+export async function serve(
+  connections: readonly Connection[],
+  readers: readonly SnapshotReader[],
+  boundary: Boundary,
+  end: (connection: Connection, definition: Definition, error: unknown) => void,
+): Promise<ReadonlyMap<Connection, unknown>> {
+  const failed = new Map<Connection, unknown>()
+  const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
+  const send = async (
+    reader: SnapshotReader,
+    to: readonly Connection[],
+    event: 'batch' | 'snapshot',
+    message: EncodedJson,
+  ): Promise<void> => {
+    const recipients = to.filter(isWanted)
+    for (const connection of recipients) connection.emit(event, message)
+    for (const slow of await pace(recipients, () => reader.linger())) failed.set(slow, tooSlow)
+  }
+
+  const { continuations, snapshots } = workOf(connections, boundary)
+  const replayed = deferred()
+  const tasks: Task[] = []
+  if (continuations.length > 0)
+    tasks.push(async (reader) => {
+      const told = continuations.map(({ connection }) => connection)
+      try {
+        await reader.attempt((client) =>
+          replay(
+            client,
+            continuations,
+            boundary,
+            (to, message) => send(reader, to, 'batch', message),
+            () => told.some(isWanted),
+          ),
+        )
+      } catch (error) {
+        for (const connection of told) failed.set(connection, error)
+      } finally {
+        replayed.resolve()
+      }
+    })
+  for (const { definition, identity, isAfterReplay, connections: waiting } of snapshots)
+    tasks.push(async (reader) => {
+      const { id } = definition
+      const isFollowing = (connection: Connection): boolean =>
+        isWanted(connection) && connection.feeds.has(id)
+      if (isAfterReplay) await replayed.promise
+      try {
+        await reader.attempt(async (client) => {
+          await assume(client, identity)
+          const head = `{"subscription":${JSON.stringify(id)},"to":${JSON.stringify(boundary.position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[`
+          for await (const { rows, isLast } of readSnapshot(client, definition)) {
+            const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
+            await send(reader, waiting.filter(isFollowing), 'snapshot', message)
+            if (!waiting.some(isFollowing)) return
+          }
+        })
+      } catch (error) {
+        for (const connection of waiting.filter(isWanted))
+          if (isRefusal(error)) end(connection, definition, error)
+          else failed.set(connection, error)
+      }
+    })
+
+  await Promise.all(
+    readers.map(async (reader) => {
+      for (let task = tasks.shift(); task; task = tasks.shift()) await task(reader)
+      await reader.release()
+    }),
+  )
+  return failed
+}
+
+/** Why a connection was given no more: it does not take off what it is sent. */
+export const tooSlow = Symbol('too slow')
+
+interface SnapshotWork {
+  readonly definition: Definition
+  readonly identity: Identity
+  /** The changes come before the rows. */
+  readonly isAfterReplay: boolean
+  readonly connections: Connection[]
+}
+
+function workOf(
+  connections: readonly Connection[],
+  { to }: Boundary,
+): { continuations: Continuation[]; snapshots: Iterable<SnapshotWork> } {
+  const continuations: Continuation[] = []
+  const snapshots = new Map<string, SnapshotWork>()
+  for (const connection of connections) {
+    const { missing, identity, feeds } = connection
+    if (!missing) continue
+    const { from, inbox } = missing
+    const all = [...feeds].map(([id, { definition }]) => ({ id, definition }))
+    if (inbox)
+      continuations.push({
+        connection,
+        from: inbox.from,
+        definitions: all.filter(({ id }) => inbox.ids.has(id)).map(({ definition }) => definition),
+      })
+    const isFresh = freshness(missing, feeds, to)
+    const continued = all.filter(({ id }) => !isFresh(id)).map(({ definition }) => definition)
+    if (from !== null && from !== to && continued.length > 0)
+      continuations.push({ connection, from, definitions: continued })
+    for (const { id, definition } of all) {
+      if (!isFresh(id)) continue
+      // Without row security, which is refused yet, those of one role see the same.
+      const isAfterReplay = inbox?.ids.has(id) ?? false
+      const name = JSON.stringify([nameOf(definition), identity.role, isAfterReplay])
+      const work = snapshots.get(name)
+      if (work) work.connections.push(connection)
+      else snapshots.set(name, { definition, identity, isAfterReplay, connections: [connection] })
+    }
+  }
+  return {
+    continuations: continuations.filter(({ definitions }) => definitions.length > 0),
+    snapshots: snapshots.values(),
+  }
+}
+
+/** What is read afresh: also what has a filter, an order or a limit, unless the connection stands here already. */
+function freshness(
+  { from, fresh }: Missing,
+  feeds: ReadonlyMap<SubscriptionId, Feed<LiveSession>>,
+  to: string,
+): (id: SubscriptionId) => boolean {
+  return (id) => from === null || fresh.has(id) || (from !== to && feeds.get(id)?.window !== null)
+}
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
+}
