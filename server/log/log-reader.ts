@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectEncoding, type Database } from '../db/pool.ts'
+import { Doorbell } from './doorbell.ts'
 import { readLog, type LogTransaction } from './read-log.ts'
 
 /** What one pass of the reader found, inside the transaction that saw it. */
@@ -36,6 +37,11 @@ export interface LogReaderOptions {
   onEpoch(epoch: string): void
 }
 
+interface ReaderConnection {
+  readonly client: pg.Client
+  readonly bell: Doorbell
+}
+
 /** Between two reads while there is work. */
 const pollMs = 2
 /** The longest wait between two reads while a captured transaction is in flight. */
@@ -55,13 +61,13 @@ const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
  */
 export class LogReader {
   readonly #options: LogReaderOptions
-  #client: pg.Client | undefined
+  /** What it reads by, and rests by; undefined while there is none. */
+  #connection: ReaderConnection | undefined
   #position: { epoch: string; snapshot: string } | undefined
   readonly #closing = new AbortController()
   #isWoken = false
   #wasRung = false
   #rouse: () => void = () => undefined
-  #holdsBell = false
   #running: Promise<void> | undefined
 
   constructor(options: LogReaderOptions) {
@@ -75,7 +81,7 @@ export class LogReader {
   }
 
   get isConnected(): boolean {
-    return this.#client !== undefined
+    return this.#connection !== undefined
   }
 
   /** Of the database as the reader last found it. Only once started. */
@@ -94,16 +100,16 @@ export class LogReader {
     this.#closing.abort()
     this.wake()
     await this.#running
-    await this.#client?.end().catch(() => undefined)
-    this.#client = undefined
+    await this.#connection?.client.end().catch(() => undefined)
+    this.#connection = undefined
   }
 
   async #run(): Promise<void> {
     let failures = 0
     while (!this.#closing.signal.aborted) {
       try {
-        if (!this.#client) await this.#connect()
-        await this.#follow(() => (failures = 0))
+        const connection = this.#connection ?? (await this.#connect())
+        await this.#follow(connection, () => (failures = 0))
       } catch (error) {
         if (this.#closing.signal.aborted) return
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
@@ -118,13 +124,12 @@ export class LogReader {
   }
 
   #drop(): void {
-    const client = this.#client
-    this.#client = undefined
-    this.#holdsBell = false
-    client?.end().catch(() => undefined)
+    const connection = this.#connection
+    this.#connection = undefined
+    connection?.client.end().catch(() => undefined)
   }
 
-  async #connect(): Promise<void> {
+  async #connect(): Promise<ReaderConnection> {
     const client = await connectEncoding(this.#options.database)
     try {
       client.on('notification', () => {
@@ -144,7 +149,7 @@ export class LogReader {
         this.#position = { epoch, snapshot }
         if (!isFirst) this.#options.onEpoch(epoch)
       }
-      this.#client = client
+      return (this.#connection = { client, bell: new Doorbell(client) })
     } catch (error) {
       await client.end().catch(() => undefined)
       throw error
@@ -152,35 +157,35 @@ export class LogReader {
   }
 
   /** Reads while there is work, and sleeps while there is none, until the connection fails. */
-  async #follow(onSuccess: () => void): Promise<void> {
+  async #follow({ client, bell }: ReaderConnection, onSuccess: () => void): Promise<void> {
     let emptyPasses = 0
     while (!this.#closing.signal.aborted) {
       this.#isWoken = false
       if (this.#options.relationIds().length === 0 && !this.#options.isAwaited()) {
         // Nobody follows anything. The bell is not held, so that writers need not ring.
-        await this.#releaseBell()
+        await bell.release()
         await this.#rest(longestSleepMs)
         continue
       }
       const wasRung = this.#wasRung
       this.#wasRung = false
-      const found = await this.#pass()
+      const found = await this.#pass(client)
       onSuccess()
+      // Awake from here on: a writer need not ring while the reader comes back by itself.
       // Rung for nothing: somebody writes what nobody follows, and is not to ring for each commit.
-      if (wasRung && !found) await this.#releaseBell()
+      if (found || wasRung) await bell.release()
       emptyPasses = found || wasRung ? 0 : emptyPasses + 1
-      if (this.#holdsBell && !found) await this.#rest(longestSleepMs)
+      if (bell.isHeld) await this.#rest(longestSleepMs)
       else if (emptyPasses < emptyPassesBeforeSleep) await this.#rest(found ? 0 : pollMs)
-      else if (!(await this.#takeBell())) await this.#rest(Math.min(pollMs * emptyPasses, slowPollMs))
+      else if (!(await bell.take())) await this.#rest(Math.min(pollMs * emptyPasses, slowPollMs))
       // With the bell just taken it reads once more before it sleeps: see DESIGN "The doorbell".
     }
   }
 
   /** One pass: true if it found something. */
-  async #pass(): Promise<boolean> {
-    const client = this.#client
+  async #pass(client: pg.Client): Promise<boolean> {
     const position = this.#position
-    if (!client || !position) throw new Error('the log reader has no connection')
+    if (!position) throw new Error('the log reader has no connection')
     const startedAt = performance.now()
     const results = await client.query(
       'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
@@ -201,28 +206,7 @@ export class LogReader {
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
     await client.query('commit')
-    // Awake from here on: a writer need not ring while the reader comes back by itself.
-    if (transactions.length > 0) await this.#releaseBell()
     return transactions.length > 0
-  }
-
-  // A reader that sleeps holds the bell exclusively. It gets it only while no captured transaction is
-  // in flight, so none can slip by unread and without ringing.
-  async #takeBell(): Promise<boolean> {
-    const { rows } = await this.#query('select pg_try_advisory_lock(event.bell_key()) as taken')
-    this.#holdsBell = rows[0].taken
-    return this.#holdsBell
-  }
-
-  async #releaseBell(): Promise<void> {
-    if (!this.#holdsBell) return
-    this.#holdsBell = false
-    await this.#query('select pg_advisory_unlock(event.bell_key())')
-  }
-
-  #query(sql: string): Promise<pg.QueryResult> {
-    if (!this.#client) throw new Error('the log reader has no connection')
-    return this.#client.query(sql)
   }
 
   async #rest(ms: number): Promise<void> {
