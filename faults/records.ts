@@ -78,7 +78,8 @@ export interface Wrote {
 
 /**
  * What a transaction did to a row, such that its place among others does not matter: whatever has committed
- * up to a position says what the rows are. So a key is put at most once, removed at most once, and later.
+ * up to a position says what the rows are. So a key is put at most once, removed at most once, and later; and a
+ * transaction does at most one thing to each row.
  */
 export type Write =
   /** Adds to a number; without a key, in every row that the table began with. */
@@ -101,7 +102,7 @@ export interface Selected {
 
 // ---- clients: `client` is a name of the run's own; each page load of it begins with `begun` ----
 
-/** A page is loaded: nothing is held. */
+/** A page is loaded: nothing is held. All records of one client are in one file. */
 export interface Begun {
   readonly kind: 'begun'
   readonly client: string
@@ -121,18 +122,22 @@ export type Asked = {
   | { readonly request: 'ack'; readonly position: Position }
 )
 
-/** The server's answer to `attach` or `subscribe`: the ids that it gave, in the order of the request; null for a refusal. */
+/** The server's answer to `attach` or `subscribe`: what each is called there, or null for what it refused. */
 export interface Answered {
   readonly kind: 'answered'
   readonly client: string
   readonly connection: number
   readonly request: 'attach' | 'subscribe'
+  /** The whole request was refused. */
   readonly code?: string
   readonly isResumed?: boolean
-  readonly ids: readonly (string | null)[]
+  readonly subscriptions: readonly { readonly subscription: Subscription; readonly id: string | null }[]
 }
 
-/** A message arrived at the client, whatever it made of it; also each that the harness had arrive twice. */
+/**
+ * A message arrived at the client, whatever it makes of it: recorded before it is handed on, and also each that
+ * the harness has arrive twice.
+ */
 export type Given = {
   readonly kind: 'given'
   readonly client: string
@@ -275,7 +280,7 @@ export function rowsOf(subscription: Subscription, data: unknown): readonly Row[
     case 'row':
       return data === null ? [] : [data as Row]
     case 'field':
-      return data === undefined ? [] : [{ value: data as Value }]
+      return data === undefined || data === null ? [] : [{ value: data as Value }]
   }
 }
 

@@ -1,0 +1,252 @@
+import type { Position } from '../shared/position.ts'
+import type { ResetReason } from '../shared/protocol.ts'
+import type { Subscription } from '../shared/subscription.ts'
+import { ConnectionCheck, isWhole, type ConnectionCounts } from './connection-check.ts'
+import type { Findings } from './findings.ts'
+import { RecorderCheck } from './recorder-check.ts'
+import type { Applied, Ended, FaultRecord, Given, Rendered, Statement, Subscribed } from './records.ts'
+import type { Observation } from './state-check.ts'
+import { isAtOrAfter, snapshotOf, type Truth } from './truth.ts'
+
+export interface ClientCounts extends ConnectionCounts {
+  pages: number
+  connections: number
+  commits: number
+  renders: number
+  /** Changes that recorders of whole tables were handed. */
+  recorded: number
+  /** The longest time from a writer's knowing of its commit to a store's showing it. */
+  longestDelayMs: number
+}
+
+interface Followed {
+  readonly subscription: Subscription
+  readonly recorder: RecorderCheck | undefined
+  wasHeld: boolean
+  /** It has been read afresh since the last commit: what a recorder was not handed is in the snapshot. */
+  wasRead: boolean
+}
+
+type ClientRecord = Extract<FaultRecord, { client: string }>
+
+/** What one client still follows at the end, and what it held. */
+export interface Ending {
+  readonly client: string
+  readonly followed: ReadonlyMap<string, Subscription>
+  readonly ended: Ended | undefined
+}
+
+/**
+ * Goes through what happened to one client, page after page: its positions never go back, what it holds does not
+ * vanish, and its recorders and connections are judged on the way. What it showed is handed on.
+ */
+export class ClientCheck {
+  readonly #client: string
+  readonly #truth: Truth
+  readonly #findings: Findings
+  readonly #counts: ClientCounts
+  readonly #isExpected: (reason: ResetReason, at: number) => boolean
+  readonly observations: Observation[] = []
+  #followed = new Map<string, Followed>()
+  #connections = new Map<number, ConnectionCheck>()
+  #position: Position | undefined
+  #rendered: Position | undefined
+  /** Where the page before was, and whether this page goes on with its session. */
+  #before: Position | undefined
+  #isResumed = false
+  /** Since the last commit, on the present connection. */
+  #resets = new Set<ResetReason>()
+  /** The names of the server's ids. */
+  #ids = new Map<string, Subscription>()
+  #ended: Ended | undefined
+
+  constructor(
+    client: string,
+    truth: Truth,
+    findings: Findings,
+    counts: ClientCounts,
+    isExpected: (reason: ResetReason, at: number) => boolean,
+  ) {
+    this.#client = client
+    this.#truth = truth
+    this.#findings = findings
+    this.#counts = counts
+    this.#isExpected = isExpected
+  }
+
+  take(record: ClientRecord): void {
+    switch (record.kind) {
+      case 'begun':
+        return this.#begin(record.isResumed)
+      case 'subscribed':
+        return this.#subscribe(record)
+      case 'unsubscribed':
+        this.#end(this.#followed.get(record.name))
+        this.#followed.delete(record.name)
+        return
+      case 'asked':
+        if (record.request === 'attach') {
+          this.#resets.clear()
+          for (const followed of this.#followed.values()) followed.wasRead = false
+          this.#connection(record.connection).attach(record)
+        }
+        return
+      case 'answered':
+        if (record.code !== undefined)
+          this.#findings.add(
+            'error',
+            { client: this.#client },
+            `${record.request} was refused: ${record.code}`,
+          )
+        if (record.request === 'attach') this.#connection(record.connection).attached(record)
+        for (const { id, subscription } of record.subscriptions)
+          if (id !== null) this.#ids.set(id, subscription)
+        return
+      case 'given':
+        return this.#given(record, record.at)
+      case 'applied':
+        return this.#applied(record, record.at)
+      case 'recorded':
+        return this.#followed.get(record.name)?.recorder?.take(record.changes)
+      case 'rendered':
+        return this.#render(record)
+      case 'connection':
+        return
+      case 'reported':
+        if (record.code !== 'disconnected')
+          this.#findings.add('error', { client: this.#client }, `${record.code}: ${record.message}`)
+        return
+      case 'ended':
+        this.#ended = record
+        return
+    }
+  }
+
+  /** All records have been taken. */
+  close(): Ending {
+    for (const followed of this.#followed.values()) this.#end(followed)
+    return {
+      client: this.#client,
+      followed: new Map([...this.#followed].map(([name, { subscription }]) => [name, subscription])),
+      ended: this.#ended,
+    }
+  }
+
+  #begin(isResumed: boolean): void {
+    for (const followed of this.#followed.values()) this.#end(followed)
+    this.#counts.pages++
+    this.#followed = new Map()
+    this.#before = this.#position
+    this.#isResumed = isResumed
+    this.#rendered = undefined
+    this.#resets.clear()
+    this.#ended = undefined
+  }
+
+  #end(followed: Followed | undefined): void {
+    if (!followed?.recorder) return
+    followed.recorder.settle()
+    this.#counts.recorded += followed.recorder.changes
+  }
+
+  #subscribe({ name, subscription, isRecorded, hasInbox = false }: Subscribed): void {
+    const recorder =
+      isRecorded && isWhole(subscription)
+        ? new RecorderCheck(
+            {
+              client: this.#client,
+              name,
+              relation: this.#truth.spec(subscription.relation).relation,
+              hasInbox,
+              before: this.#isResumed ? this.#before : undefined,
+            },
+            this.#truth,
+            this.#findings,
+          )
+        : undefined
+    this.#followed.set(name, { subscription, recorder, wasHeld: false, wasRead: false })
+  }
+
+  #connection(number: number): ConnectionCheck {
+    let connection = this.#connections.get(number)
+    if (!connection) {
+      this.#counts.connections++
+      connection = new ConnectionCheck(this.#client, this.#truth, this.#findings, this.#counts)
+      this.#connections.set(number, connection)
+    }
+    return connection
+  }
+
+  #given(message: Given, at: number): void {
+    if (message.message === 'reset') this.#resets.add(message.reason)
+    if (message.message === 'snapshot' && message.done) {
+      const read = JSON.stringify(this.#ids.get(message.subscription))
+      for (const followed of this.#followed.values())
+        if (JSON.stringify(followed.subscription) === read) followed.wasRead = true
+    }
+    this.#connection(message.connection).given(message, (reason) => this.#isExpected(reason, at))
+  }
+
+  #applied({ position, held }: Applied, at: number): void {
+    this.#counts.commits++
+    this.#advance(position, at)
+    const isReset = this.#resets.size > 0
+    for (const [name, followed] of this.#followed) {
+      const isHeld = name in held
+      if (!isHeld && followed.wasHeld)
+        this.#findings.add(
+          'lost',
+          { client: this.#client, subscription: name, position },
+          'it is held no more',
+        )
+      followed.wasHeld = isHeld
+      if (!isHeld) continue
+      followed.recorder?.commit(position, isReset || followed.wasRead)
+      followed.wasRead = false
+    }
+    this.#resets.clear()
+    this.#observe(position, held)
+  }
+
+  #advance(position: Position, at: number): void {
+    const last = this.#position
+    this.#position = position
+    if (last === undefined || last === position) return
+    const [before, after] = [snapshotOf(last), snapshotOf(position)]
+    if (before.epoch !== after.epoch) {
+      if (this.#resets.has('epoch_changed') || this.#before === last) return
+      this.#findings.add(
+        'backwards',
+        { client: this.#client, position },
+        `another epoch than ${last}, without a reset`,
+      )
+      return
+    }
+    if (!isAtOrAfter(after, before))
+      this.#findings.add('backwards', { client: this.#client, position }, `came after ${last}`)
+    for (const transaction of this.#truth.between(before, after))
+      this.#counts.longestDelayMs = Math.max(this.#counts.longestDelayMs, at - transaction.at)
+  }
+
+  #render({ position, shown }: Rendered): void {
+    this.#counts.renders++
+    const last = this.#rendered
+    this.#rendered = position
+    const [before, after] = [snapshotOf(last ?? position), snapshotOf(position)]
+    if (before.epoch === after.epoch && !isAtOrAfter(after, before))
+      this.#findings.add('backwards', { client: this.#client, position }, `rendered after ${last}`)
+    this.#observe(position, shown)
+  }
+
+  #observe(position: Position, shown: Readonly<Record<string, Statement>>): void {
+    const client = this.#client
+    this.observations.push({
+      client,
+      position,
+      shown: Object.entries(shown).flatMap(([name, found]) => {
+        const subscription = this.#followed.get(name)?.subscription
+        return subscription ? [{ name, subscription, found }] : []
+      }),
+    })
+  }
+}
