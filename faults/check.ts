@@ -70,7 +70,7 @@ function judge(run: Run, records: readonly FaultRecord[], findings: Findings, co
     let client = clients.get(record.client)
     if (!client) {
       const isExpected = (reason: string, at: number) =>
-        faults.some((fault) => fault.resets === reason && fault.at <= at)
+        faults.some((fault) => fault.leadsTo?.some((one) => one === reason) && fault.at <= at)
       client = new ClientCheck(record.client, truth, findings, counts, isExpected)
       clients.set(record.client, client)
     }

@@ -5,7 +5,7 @@ import { ConnectionCheck, isWhole, type ConnectionCounts } from './connection-ch
 import type { Findings } from './findings.ts'
 import { RecorderCheck } from './recorder-check.ts'
 import type { Applied, Ended, FaultRecord, Given, Rendered, Statement, Subscribed } from './records.ts'
-import type { Observation } from './state-check.ts'
+import type { Observation, Shown } from './state-check.ts'
 import { isAtOrAfter, snapshotOf, type Truth } from './truth.ts'
 
 export interface ClientCounts extends ConnectionCounts {
@@ -21,8 +21,11 @@ export interface ClientCounts extends ConnectionCounts {
 
 interface Followed {
   readonly subscription: Subscription
+  readonly text: string
+  readonly isRecorded: boolean
   readonly recorder: RecorderCheck | undefined
-  wasHeld: boolean
+  /** What it showed last in the store. */
+  shown: Shown | undefined
   /** It has been read afresh since the last commit: what a recorder was not handed is in the snapshot. */
   wasRead: boolean
 }
@@ -45,7 +48,7 @@ export class ClientCheck {
   readonly #truth: Truth
   readonly #findings: Findings
   readonly #counts: ClientCounts
-  readonly #isExpected: (reason: ResetReason, at: number) => boolean
+  readonly #isExpected: (reason: string, at: number) => boolean
   readonly observations: Observation[] = []
   #followed = new Map<string, Followed>()
   #connections = new Map<number, ConnectionCheck>()
@@ -65,7 +68,7 @@ export class ClientCheck {
     truth: Truth,
     findings: Findings,
     counts: ClientCounts,
-    isExpected: (reason: ResetReason, at: number) => boolean,
+    isExpected: (reason: string, at: number) => boolean,
   ) {
     this.#client = client
     this.#truth = truth
@@ -92,7 +95,7 @@ export class ClientCheck {
         }
         return
       case 'answered':
-        if (record.code !== undefined)
+        if (record.code !== undefined && !this.#isExpected(record.code, record.at))
           this.#findings.add(
             'error',
             { client: this.#client },
@@ -113,7 +116,7 @@ export class ClientCheck {
       case 'connection':
         return
       case 'reported':
-        if (record.code !== 'disconnected')
+        if (record.code !== 'disconnected' && !this.#isExpected(record.code, record.at))
           this.#findings.add('error', { client: this.#client }, `${record.code}: ${record.message}`)
         return
       case 'ended':
@@ -127,7 +130,11 @@ export class ClientCheck {
     for (const followed of this.#followed.values()) this.#end(followed)
     return {
       client: this.#client,
-      followed: new Map([...this.#followed].map(([name, { subscription }]) => [name, subscription])),
+      followed: new Map(
+        [...this.#followed].flatMap(([name, { subscription, isRecorded }]) =>
+          isRecorded ? [] : [[name, subscription] as const],
+        ),
+      ),
       ended: this.#ended,
     }
   }
@@ -164,7 +171,8 @@ export class ClientCheck {
             this.#findings,
           )
         : undefined
-    this.#followed.set(name, { subscription, recorder, wasHeld: false, wasRead: false })
+    const text = JSON.stringify(subscription)
+    this.#followed.set(name, { subscription, text, isRecorded, recorder, shown: undefined, wasRead: false })
   }
 
   #connection(number: number): ConnectionCheck {
@@ -181,8 +189,7 @@ export class ClientCheck {
     if (message.message === 'reset') this.#resets.add(message.reason)
     if (message.message === 'snapshot' && message.done) {
       const read = JSON.stringify(this.#ids.get(message.subscription))
-      for (const followed of this.#followed.values())
-        if (JSON.stringify(followed.subscription) === read) followed.wasRead = true
+      for (const followed of this.#followed.values()) if (followed.text === read) followed.wasRead = true
     }
     this.#connection(message.connection).given(message, (reason) => this.#isExpected(reason, at))
   }
@@ -190,22 +197,20 @@ export class ClientCheck {
   #applied({ position, held }: Applied, at: number): void {
     this.#counts.commits++
     this.#advance(position, at)
+    for (const [name, found] of Object.entries(held)) {
+      const followed = this.#followed.get(name)
+      if (followed) followed.shown = shownOf(name, followed, found)
+    }
+    const shown = [...this.#followed.values()].flatMap((followed) => followed.shown ?? [])
+    this.observations.push({ client: this.#client, position, shown })
     const isReset = this.#resets.size > 0
-    for (const [name, followed] of this.#followed) {
-      const isHeld = name in held
-      if (!isHeld && followed.wasHeld)
-        this.#findings.add(
-          'lost',
-          { client: this.#client, subscription: name, position },
-          'it is held no more',
-        )
-      followed.wasHeld = isHeld
-      if (!isHeld) continue
+    const ready = new Set(shown.map(({ text }) => text))
+    for (const followed of this.#followed.values()) {
+      if (!ready.has(followed.text)) continue
       followed.recorder?.commit(position, isReset || followed.wasRead)
       followed.wasRead = false
     }
     this.#resets.clear()
-    this.#observe(position, held)
   }
 
   #advance(position: Position, at: number): void {
@@ -235,18 +240,17 @@ export class ClientCheck {
     const [before, after] = [snapshotOf(last ?? position), snapshotOf(position)]
     if (before.epoch === after.epoch && !isAtOrAfter(after, before))
       this.#findings.add('backwards', { client: this.#client, position }, `rendered after ${last}`)
-    this.#observe(position, shown)
-  }
-
-  #observe(position: Position, shown: Readonly<Record<string, Statement>>): void {
-    const client = this.#client
     this.observations.push({
-      client,
+      client: this.#client,
       position,
       shown: Object.entries(shown).flatMap(([name, found]) => {
-        const subscription = this.#followed.get(name)?.subscription
-        return subscription ? [{ name, subscription, found }] : []
+        const followed = this.#followed.get(name)
+        return followed ? [shownOf(name, followed, found)] : []
       }),
     })
   }
+}
+
+function shownOf(name: string, { subscription, text }: Followed, found: Statement): Shown {
+  return { name, subscription, text, found }
 }

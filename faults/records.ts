@@ -2,6 +2,7 @@ import { appendFileSync, closeSync, openSync, readdirSync, readFileSync } from '
 import { join } from 'node:path'
 import type { ConnectionState } from '../client/core/connection.ts'
 import type { KeyText, Row, Value } from '../shared/change.ts'
+import type { ErrorCode } from '../shared/errors.ts'
 import type { Position } from '../shared/position.ts'
 import type { AttachRequest, ResetReason } from '../shared/protocol.ts'
 import type { Subscription } from '../shared/subscription.ts'
@@ -59,8 +60,8 @@ export interface Fault {
   /** Which process or link, if it is one of several. */
   readonly target?: string
   readonly phase?: 'begin' | 'end'
-  /** Resets for this reason are to be expected from now on. */
-  readonly resets?: ResetReason
+  /** From now on resets for these reasons are to be expected, and refusals and errors with these codes. */
+  readonly leadsTo?: readonly (ResetReason | ErrorCode)[]
 }
 
 /**
@@ -164,7 +165,10 @@ export type Given = {
   | { readonly message: 'catch_up' | 'leave' }
 )
 
-/** The page begins to follow something under a name of its own, `recorded` if it also takes the changes. */
+/**
+ * The page begins to follow something under a name of its own. One that is recorded only takes changes, and holds
+ * nothing by itself: what it follows is to be followed under another name as well.
+ */
 export interface Subscribed {
   readonly kind: 'subscribed'
   readonly client: string
@@ -181,7 +185,10 @@ export interface Unsubscribed {
   readonly name: string
 }
 
-/** The client's store made a commit: what it holds from now on, of each subscription that is ready. */
+/**
+ * The client's store made a commit. `held` tells what it holds from now on of each subscription that is ready,
+ * or only of those that show something else than before; the others still show what they showed.
+ */
 export interface Applied {
   readonly kind: 'applied'
   readonly client: string

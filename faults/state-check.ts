@@ -5,16 +5,21 @@ import type { Findings, Place } from './findings.ts'
 import type { Statement } from './records.ts'
 import { snapshotOf, type Truth } from './truth.ts'
 
+/** What one subscription showed, from one commit or more. */
+export interface Shown {
+  /** Under which the client follows it. */
+  readonly name: string
+  readonly subscription: Subscription
+  /** Of the subscription. */
+  readonly text: string
+  readonly found: Statement
+}
+
 /** What a client showed at a position, in its store or on its page. */
 export interface Observation {
   readonly client: string
-  /** The names under which it follows them, and what each stated. */
-  readonly shown: readonly {
-    readonly name: string
-    readonly subscription: Subscription
-    readonly found: Statement
-  }[]
   readonly position: Position
+  readonly shown: readonly Shown[]
 }
 
 export interface StateCounts {
@@ -43,13 +48,12 @@ export function checkStates(
       counts.positions++
       last = position
     }
-    for (const { name, subscription, found } of shown) {
+    for (const { name, subscription, text, found } of shown) {
       counts.statements++
       const place = { client, subscription: name, position }
       const { relation, constantSum, equal } = truth.spec(subscription.relation)
       if (isWhole(subscription) && (constantSum ?? equal) !== undefined) counts.sums++
-      const expected = truth.statement(subscription)
-      const text = JSON.stringify(subscription)
+      const expected = truth.statement(subscription, text)
       const known = earlier.get(text) ?? new Map<string, Position>()
       if (isSame(found, expected)) {
         earlier.set(text, known.set(found.hash, position))
@@ -78,7 +82,7 @@ function explain(
   truth: Truth,
   findings: Findings,
 ): void {
-  const difference = `expected ${text(expected)}, found ${text(found)}`
+  const difference = `expected ${textOf(expected)}, found ${textOf(found)}`
   if (old !== undefined) findings.add('lost', place, `${difference}, as it was at ${old}`)
   else if (findings.isNew('lost', place) && findings.isNew('wrong', place)) {
     const missing = truth.whatMissing(subscription, found, suspects)
@@ -112,7 +116,7 @@ export function isSame(a: Statement, b: Statement): boolean {
   return a.rows === b.rows && a.hash === b.hash
 }
 
-function text({ rows, hash, sums }: Statement): string {
+function textOf({ rows, hash, sums }: Statement): string {
   const list = Object.entries(sums).map(([column, sum]) => `${column} ${sum}`)
   return `${rows} rows (${hash}; sums: ${list.join(', ')})`
 }

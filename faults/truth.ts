@@ -45,10 +45,11 @@ interface TableAt {
   readonly rows: Map<KeyText, Row>
   /** The keys of the beginning: a transaction that adds to all adds to these. */
   readonly all: readonly KeyText[]
-  /** Every row that is ever put, and which of them have been, and have been removed. */
+  /** Every row that is ever put, and of which this has happened, and what has been added to it. */
   readonly puts: Map<KeyText, Row>
   readonly isPut: Set<KeyText>
   readonly isRemoved: Set<KeyText>
+  readonly added: Map<KeyText, Map<string, number>>
   /** What subscriptions show of the rows, by their text. */
   readonly statements: Map<string, Statement>
 }
@@ -76,6 +77,7 @@ export class Truth {
         puts: new Map(rows),
         isPut: new Set(rows.keys()),
         isRemoved: new Set(),
+        added: new Map(),
         statements: new Map(),
       })
     }
@@ -158,9 +160,8 @@ export class Truth {
   }
 
   /** What a subscription should show here. */
-  statement(subscription: Subscription): Statement {
+  statement(subscription: Subscription, text = JSON.stringify(subscription)): Statement {
     const table = this.#table(subscription.relation)
-    const text = JSON.stringify(subscription)
     let statement = table.statements.get(text)
     if (!statement) {
       const data = shownData(subscription, table.spec, table.rows)
@@ -205,26 +206,34 @@ export class Truth {
   #apply(xid: number, sign: 1 | -1): void {
     for (const write of this.#transactions.get(xid)?.writes ?? []) {
       const table = this.#table(write.relation)
-      const { rows, puts, isPut, isRemoved } = table
       table.statements.clear()
       if (write.do === 'add') {
         for (const key of this.#keysOf(write)) {
-          const row = rows.get(key)
-          if (!row) throw new Error(`the records add to ${write.relation} ${key}, which is not there`)
-          const value = Number(row[write.column] ?? 0) + sign * write.amount
-          rows.set(key, { ...row, [write.column]: value })
+          const added = table.added.get(key) ?? new Map<string, number>()
+          table.added.set(key, added.set(write.column, (added.get(write.column) ?? 0) + sign * write.amount))
+          renew(table, key)
         }
         continue
       }
-      // Whichever of the two is applied first: a row is there if it has been put and not removed.
-      const changed = write.do === 'put' ? isPut : isRemoved
+      const changed = write.do === 'put' ? table.isPut : table.isRemoved
       if (sign === 1) changed.add(write.key)
       else changed.delete(write.key)
-      const row = isPut.has(write.key) && !isRemoved.has(write.key) ? puts.get(write.key) : undefined
-      if (row) rows.set(write.key, row)
-      else rows.delete(write.key)
+      renew(table, write.key)
     }
   }
+}
+
+/** Whichever was applied first: a row is there if it has been put and not removed, with all that was added. */
+function renew({ rows, puts, isPut, isRemoved, added }: TableAt, key: KeyText): void {
+  const row = isPut.has(key) && !isRemoved.has(key) ? puts.get(key) : undefined
+  if (!row) {
+    rows.delete(key)
+    return
+  }
+  const present: Record<string, Value> = { ...row }
+  for (const [column, amount] of added.get(key) ?? [])
+    if (amount !== 0) present[column] = Number(row[column] ?? 0) + amount
+  rows.set(key, present)
 }
 
 /** What `getSnapshot().data` should be when a table has these rows. */
