@@ -31,10 +31,12 @@ export async function createBank(url: string): Promise<void> {
   await client.end()
 }
 
-/** Writes transfers until it is stopped, and connects again whenever it has lost the database. */
+/** Writes transfers until it is stopped, and connects anew whenever one has failed. */
 export interface Writer {
   /** Entries whose commit the database has confirmed. */
   readonly confirmed: readonly string[]
+  /** What PostgreSQL, or the network, called each failure. */
+  readonly failures: readonly string[]
   /** Resolves when so many more have been confirmed. */
   more(count: number): Promise<void>
   stop(): Promise<void>
@@ -46,6 +48,7 @@ let writers = 0
 export function startWriter(url: string, settings = ''): Writer {
   const prefix = `w${++writers}`
   const confirmed: string[] = []
+  const failures: string[] = []
   let isStopped = false
   const running = (async () => {
     let attempt = 0
@@ -66,8 +69,9 @@ export function startWriter(url: string, settings = ''): Writer {
           confirmed.push(name)
           await sleep(2)
         }
-      } catch {
-        await sleep(20) // the database is away; another attempt has another name
+      } catch (error) {
+        failures.push(String((error as { code?: unknown }).code ?? error))
+        await sleep(20) // another attempt has another name
       } finally {
         await client.end().catch(() => undefined)
       }
@@ -75,6 +79,7 @@ export function startWriter(url: string, settings = ''): Writer {
   })()
   return {
     confirmed,
+    failures,
     async more(count) {
       const wanted = confirmed.length + count
       await waitFor(() => expect(confirmed.length).toBeGreaterThanOrEqual(wanted))
@@ -201,7 +206,8 @@ export async function expectEqual(pages: readonly Page[], url: string): Promise<
     await waitFor(() => expect(page.shown()).toEqual(expected))
     expect([...page.wrongs]).toEqual([])
     expect([...page.statuses]).toEqual(['ready'])
-    expect(page.inserted.filter((name, i, all) => all.indexOf(name) !== i)).toEqual([])
+    const { inserted } = page
+    expect(inserted.length - new Set(inserted).size, 'changes given twice').toBe(0)
   }
 }
 
