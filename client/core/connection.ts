@@ -3,7 +3,8 @@ import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
 import type { Attached, ClientToServerEvents, Reply, ServerToClientEvents } from '../../shared/protocol.ts'
 import { messageNames, parseAttached, parseMessage, parseSubscribed } from './messages.ts'
 import type { SessionStore } from './session-store.ts'
-import type { SessionKey, Sync, Wire } from './sync.ts'
+import type { Sync } from './sync.ts'
+import type { SessionKey, Wire } from './wire.ts'
 
 /** Credentials for the server's `authenticate`; as a function it is asked for each connection anew. */
 export type Auth =

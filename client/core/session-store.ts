@@ -1,4 +1,4 @@
-import type { SessionKey } from './sync.ts'
+import type { SessionKey } from './wire.ts'
 
 /** Where a client keeps its session, so that it can come back to it. */
 export interface SessionStore {

@@ -2,30 +2,19 @@ import type { KeyText, Row } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import {
   protocolVersion,
-  type AckRequest,
   type Attached,
   type AttachRequest,
   type Position,
   type Reply,
   type Subscribed,
-  type SubscribeRequest,
-  type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Holding } from './holding.ts'
 import type { Message } from './messages.ts'
 import type { Commit, Replica } from './replica.ts'
+import { Served } from './served.ts'
 import type { Interest, InterestObserver } from './subscriptions.ts'
-
-/** The way to the server, for as long as one connection lasts. Answers come in order with the messages. */
-export interface Wire {
-  attach(request: AttachRequest, reply: (result: Reply<Attached>) => void): void
-  subscribe(request: SubscribeRequest, reply: (result: Reply<Subscribed>) => void): void
-  unsubscribe(request: UnsubscribeRequest): void
-  acknowledge(request: AckRequest): void
-}
-
-export type SessionKey = Attached['session']
+import type { SessionKey, Wire } from './wire.ts'
 
 export interface SyncParts {
   readonly replica: Replica
@@ -56,8 +45,7 @@ export class Sync implements InterestObserver {
   #wire: Wire | undefined
   #phase: 'detached' | 'attaching' | 'catching_up' | 'live' = 'detached'
   #position: Position | undefined
-  /** Which interests of the page each of the server's subscriptions serves. */
-  #served = new Map<SubscriptionId, Set<Interest>>()
+  readonly #served = new Served()
   /** What awaits the end of catching up. */
   #staged: Message[] = []
   /** After a reset: the subscriptions whose snapshots are still to come. */
@@ -68,7 +56,6 @@ export class Sync implements InterestObserver {
   readonly #applied = new Set<Position>()
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
-  readonly #unused = new Set<SubscriptionId>()
   readonly #resyncedAt = new WeakMap<Holding, number>()
   /** Interests that show something else from the next commit on. */
   #turned = new Set<Interest>()
@@ -125,7 +112,7 @@ export class Sync implements InterestObserver {
   receive(message: Message): void {
     if (message.name === 'reset' && this.#phase === 'live') {
       this.#phase = 'catching_up'
-      this.#awaited = new Set(this.#served.keys())
+      this.#awaited = new Set(this.#served.ids)
     }
     if (this.#phase === 'live') return this.#apply([message])
     this.#staged.push(message)
@@ -148,7 +135,7 @@ export class Sync implements InterestObserver {
   }
 
   ceased(interest: Interest): void {
-    this.#unserve(interest)
+    this.#served.remove(interest)
     this.#dropUnused()
     this.#commit()
   }
@@ -164,13 +151,12 @@ export class Sync implements InterestObserver {
 
   #attached(interests: readonly Interest[], { subscriptions }: Attached): void {
     this.#phase = 'catching_up'
-    const served = this.#served
-    this.#served = new Map()
-    interests.forEach((interest, index) => {
-      const reply = subscriptions[index]
-      if (reply) this.#answer(interest, reply)
-    })
-    for (const id of served.keys()) if (!this.#served.has(id)) this.#unused.add(id)
+    this.#served.replace(() =>
+      interests.forEach((interest, index) => {
+        const reply = subscriptions[index]
+        if (reply) this.#answer(interest, reply)
+      }),
+    )
     const asked = new Set(interests)
     for (const interest of this.#parts.interests()) if (!asked.has(interest)) this.#subscribe(interest)
     this.#dropUnused()
@@ -192,9 +178,9 @@ export class Sync implements InterestObserver {
 
   /** Gives an interest what the server made of it. */
   #answer(interest: Interest, reply: Reply<Subscribed>): void {
-    if (!reply.ok || interest.holding?.id !== reply.value.id) this.#unserve(interest)
+    if (!reply.ok || interest.holding?.id !== reply.value.id) this.#served.remove(interest)
     if (!this.#parts.interests().has(interest)) {
-      if (reply.ok && !this.#served.has(reply.value.id)) this.#unused.add(reply.value.id)
+      if (reply.ok) this.#served.spare(reply.value.id)
       return
     }
     this.#turned.add(interest)
@@ -203,30 +189,20 @@ export class Sync implements InterestObserver {
       return
     }
     const { id } = reply.value
-    this.#served.set(id, (this.#served.get(id) ?? new Set()).add(interest))
+    this.#served.add(id, interest)
     interest.bind(this.#parts.replica.open(reply.value, interest.subscription))
     this.recorded(interest)
   }
 
-  #unserve(interest: Interest): void {
-    const id = interest.holding?.id
-    const interests = id === undefined ? undefined : this.#served.get(id)
-    if (id === undefined || !interests?.delete(interest) || interests.size > 0) return
-    this.#served.delete(id)
-    this.#unused.add(id)
-  }
-
   /** Leaves what nobody follows any more, once no answer is to come that could name it again. */
   #dropUnused(): void {
-    if (this.#pendingAnswers > 0 || this.#phase === 'attaching' || this.#unused.size === 0) return
-    for (const id of this.#unused) {
-      if (this.#served.has(id)) continue
+    if (this.#pendingAnswers > 0 || this.#phase === 'attaching') return
+    for (const id of this.#served.takeUnused()) {
       this.#parts.replica.close(id)
       this.#chunks.delete(id)
       this.#awaited?.delete(id)
       if (this.#phase !== 'detached') this.#wire?.unsubscribe({ id })
     }
-    this.#unused.clear()
   }
 
   #isComplete(message: Message): boolean {
@@ -251,7 +227,7 @@ export class Sync implements InterestObserver {
   #dispel(): void {
     if (!this.#isDoubtful) return
     this.#isDoubtful = false
-    for (const id of this.#served.keys()) {
+    for (const id of this.#served.ids) {
       const holding = this.#parts.replica.get(id)
       if (holding) this.#resync(holding)
     }
@@ -299,7 +275,7 @@ export class Sync implements InterestObserver {
         return true
       case 'ended': {
         const { subscription, code, message: text } = message
-        for (const interest of this.#served.get(subscription) ?? []) {
+        for (const interest of this.#served.of(subscription)) {
           interest.refuse(new RowcastError(code, text))
           this.#turned.add(interest)
         }
@@ -336,7 +312,7 @@ export class Sync implements InterestObserver {
   }
 
   #of(holding: Holding): Iterable<Interest> {
-    return this.#served.get(holding.id) ?? []
+    return this.#served.of(holding.id)
   }
 
   /** Asks for a fresh snapshot. Until it comes, what is held stays visible and unchanged. */

@@ -13,7 +13,7 @@ import type {
   WireChange,
 } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
-import type { Wire } from '../core/sync.ts'
+import type { Wire } from '../core/wire.ts'
 import { movesTo } from './moves.ts'
 import { select } from './select.ts'
 

@@ -5,7 +5,8 @@ import { follow, type Followed } from '../core/followed.ts'
 import type { Message } from '../core/messages.ts'
 import { Replica, type Commit } from '../core/replica.ts'
 import { Subscriptions } from '../core/subscriptions.ts'
-import { Sync, type SessionKey } from '../core/sync.ts'
+import { Sync } from '../core/sync.ts'
+import type { SessionKey } from '../core/wire.ts'
 import { ModelServer, type ModelConnection } from './model-server.ts'
 
 /** A client without sockets, before a model server. What the server sends waits until it is delivered. */
