@@ -5,7 +5,9 @@ import {
   type Attached,
   type AttachRequest,
   type Batch,
+  type CatchUp,
   type Ended,
+  type Leave,
   type Progress,
   type Reply,
   type Reset,
@@ -20,11 +22,13 @@ interface Messages {
   progress: Progress
   reset: Reset
   ended: Ended
+  catch_up: CatchUp
+  leave: Leave
 }
 type EventName = keyof Messages
 export type Message = { [E in EventName]: { readonly event: E; readonly message: Messages[E] } }[EventName]
 
-const events = ['batch', 'snapshot', 'progress', 'reset', 'ended'] as const
+const events = ['batch', 'snapshot', 'progress', 'reset', 'ended', 'catch_up', 'leave'] as const
 
 /** A bare Socket.IO client that speaks the protocol by hand and keeps what it is sent. */
 export class TestSocket implements AsyncDisposable {
