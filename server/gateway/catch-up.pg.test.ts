@@ -91,8 +91,8 @@ test('E-65 many who come back at once, each from a place of its own, each get ex
   }
   await at.admin.query('insert into a values (100); insert into b values (100); delete from a where id = 3')
   const all = (
-    await at.admin
-      .query(`select c.key from event.change as c join event.tracked_relation as r on r.id = c.relation_id
+    await at.admin.query(`select format('%s public.a.%s', c.op, c.key) as change
+      from event.change as c join event.tracked_relation as r on r.id = c.relation_id
       where r.relation_name = 'a' order by (select max(x.seq) from event.change as x where x.xid = c.xid), c.seq`)
   ).rows.map((row) => row.change as string)
   const sockets = await Promise.all(
