@@ -17,6 +17,7 @@ import { settleUnreadable } from './gateway/settle-unreadable.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
+import { Definitions } from './routing/definitions.ts'
 import { SessionStore } from './session/session-store.ts'
 
 export interface RowcastOptions {
@@ -120,12 +121,13 @@ async function serve(
   })
   const sessions = new SessionStore(pools.encoding)
   const following = new Following()
-  const welcome = new Welcome(
+  const welcome = new Welcome({
     following,
-    new SnapshotReaders(pools.snapshots, snapshotConnections),
+    readers: new SnapshotReaders(pools.snapshots, snapshotConnections),
     logger,
-    () => reader.wake(),
-  )
+    wake: () => reader.wake(),
+    hasChanged: (relationId) => access.checkNow(relationId),
+  })
   const access = new AccessWatch({ following, welcome, sessions, pool: pools.encoding, logger })
   const broadcast = new Broadcast({
     io,
@@ -147,7 +149,7 @@ async function serve(
   })
   const gateway = new Gateway({
     io,
-    pools,
+    definitions: new Definitions(pools.encoding),
     sessions,
     following,
     welcome,

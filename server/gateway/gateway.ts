@@ -17,11 +17,11 @@ import {
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
-import { define, shapeOf, type Definition } from '../routing/definition.ts'
+import { shapeOf, type Definition } from '../routing/definition.ts'
+import type { Definitions } from '../routing/definitions.ts'
 import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
-import type { Pools } from '../db/pools.ts'
 import {
   Connection,
   LiveSession,
@@ -45,7 +45,7 @@ export type Authenticate = (handshake: Handshake) => Identity | Promise<Identity
 
 export interface GatewayParts {
   readonly io: GatewayServer
-  readonly pools: Pools
+  readonly definitions: Definitions
   readonly sessions: SessionStore
   readonly following: Following
   readonly welcome: Welcome
@@ -137,22 +137,22 @@ export class Gateway {
       )
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')
-    const { sessions, pools, welcome } = this.#parts
+    const { sessions, definitions, welcome } = this.#parts
     const { identity } = socket.data
     const resumed = request.session !== undefined
     if (request.session) await sessions.open(request.session, identity)
     const answers = await mapLimited(request.subscriptions, definesAtOnce, async ({ subscription, held }) => {
-      const reply = await this.#replyFor(() => define(pools.encoding, subscription, identity))
+      const reply = await this.#replyFor(() => definitions.define(subscription, identity))
       return { subscription, held, reply }
     })
     const defined = answers.flatMap(({ subscription, held, reply }) =>
       reply.ok ? [{ subscription, held, definition: reply.value }] : [],
     )
-    const definitions = defined.map(({ definition }) => definition)
+    const followed = defined.map(({ definition }) => definition)
     const key = request.session ?? (await sessions.create(identity))
     // What another connection of the session follows is the session's as well.
-    if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, definitions)
-    else await sessions.replaceSubscriptions(key.id, definitions)
+    if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, followed)
+    else await sessions.replaceSubscriptions(key.id, followed)
     if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')
@@ -193,8 +193,8 @@ export class Gateway {
 
   async #subscribe(socket: GatewaySocket, { subscription }: SubscribeRequest): Promise<Subscribed> {
     const connection = this.#attached(socket)
-    const { sessions, pools, welcome } = this.#parts
-    const definition = await define(pools.encoding, subscription, connection.identity)
+    const { sessions, definitions, welcome } = this.#parts
+    const definition = await definitions.define(subscription, connection.identity)
     const { session } = connection
     connection.wanted.set(definition.id, subscription)
     await session

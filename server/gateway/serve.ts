@@ -17,6 +17,14 @@ export interface Boundary {
   readonly position: string
 }
 
+/** What to do where PostgreSQL refuses to read. */
+export interface Refusals {
+  /** Looks whether the relation, or who may read it, is another than was thought, and sees to those who follow it. */
+  hasChanged(relationId: number): Promise<boolean>
+  /** Ends a subscription. */
+  end(connection: Connection, definition: Definition, error: unknown): void
+}
+
 /** One thing to be read, whoever waits for it. */
 type Task = (reader: SnapshotReader) => Promise<void>
 
@@ -25,14 +33,13 @@ type Task = (reader: SnapshotReader) => Promise<void>
  * on from where they were, and the rows of each subscription for all who may see the same.
  *
  * @param readers read the database as it stood at the boundary; they are released as they get free
- * @param end ends a subscription that PostgreSQL refuses to read
  * @returns who could not be given all of it, and why: all of it is to be given again
  */
 export async function serve(
   connections: readonly Connection[],
   readers: readonly SnapshotReader[],
   boundary: Boundary,
-  end: (connection: Connection, definition: Definition, error: unknown) => void,
+  { hasChanged, end }: Refusals,
 ): Promise<ReadonlyMap<Connection, unknown>> {
   const failed = new Map<Connection, unknown>()
   const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
@@ -86,8 +93,10 @@ export async function serve(
           }
         })
       } catch (error) {
+        // What has changed since it was asked for is asked for again.
+        const isFinal = isRefusal(error) && !(await hasChanged(definition.relation.id).catch(() => true))
         for (const connection of waiting.filter(isWanted))
-          if (isRefusal(error)) end(connection, definition, error)
+          if (isFinal) end(connection, definition, error)
           else failed.set(connection, error)
       }
     })

@@ -25,16 +25,23 @@ const retryMs = 500
 /** What the tables with filters, orders and limits show, by subscription id; or why PostgreSQL does not say. */
 type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | Error>
 
+export interface WelcomeParts {
+  readonly following: Following
+  readonly readers: SnapshotReaders
+  readonly logger: Logger
+  /** Brings the next boundary about. */
+  readonly wake: () => void
+  /** Looks whether a relation, or who may read it, is another than was thought, and sees to those who follow it. */
+  readonly hasChanged: (relationId: number) => Promise<boolean>
+}
+
 /**
  * Lets connections begin, or go on after they had fallen behind, at a batch boundary: what they miss is read on
  * other connections, in the very snapshot at which the reader stands, while the reader goes on. So all
  * that a session follows stands at one position together, with no gap and nothing double.
  */
 export class Welcome {
-  readonly #following: Following
-  readonly #readers: SnapshotReaders
-  readonly #logger: Logger
-  readonly #wake: () => void
+  readonly #parts: WelcomeParts
   readonly #serving = new Set<Promise<void>>()
   /** And since when. */
   readonly #waiting = new Map<Connection, number>()
@@ -42,18 +49,15 @@ export class Welcome {
   readonly #behind = new Set<Connection>()
   #notBefore = 0
 
-  constructor(following: Following, readers: SnapshotReaders, logger: Logger, wake: () => void) {
-    this.#following = following
-    this.#readers = readers
-    this.#logger = logger
-    this.#wake = wake
+  constructor(parts: WelcomeParts) {
+    this.#parts = parts
   }
 
   /** A connection has something to be given, at the next boundary. */
   await(connection: Connection): void {
     if (this.#behind.has(connection)) return // it will be given that, too
     this.#waiting.set(connection, performance.now())
-    this.#wake()
+    this.#parts.wake()
   }
 
   /** A connection has been sent everything up to a snapshot and gets no more for now: it is given what it misses later. */
@@ -63,7 +67,7 @@ export class Welcome {
 
   /** True if a boundary would let somebody in. */
   get isAwaited(): boolean {
-    return this.#readers.available > 0 && performance.now() >= this.#notBefore && this.#hasWaiting()
+    return this.#parts.readers.available > 0 && performance.now() >= this.#notBefore && this.#hasWaiting()
   }
 
   #hasWaiting(): boolean {
@@ -110,7 +114,7 @@ export class Welcome {
     for (const [connection, since] of this.#waiting) {
       // Another server may have shown it what this pass does not see yet: it must not go back.
       if (since >= pass.startedAt || connection.isServed) continue
-      windows += definitionsOf(connection).filter((d) => hasWindow(d) && !this.#following.has(d)).length
+      windows += definitionsOf(connection).filter((d) => hasWindow(d) && !this.#parts.following.has(d)).length
       if (taken.size > 0 && windows > windowsPerBoundary) break
       taken.set(connection, since)
       if (taken.size === connectionsPerBoundary) break
@@ -131,11 +135,14 @@ export class Welcome {
     )
     const snapshotId = await pass.exportSnapshot()
     try {
-      return await this.#readers.open(Math.max(1, Math.ceil(ids.size / snapshotsPerReader)), snapshotId)
+      return await this.#parts.readers.open(Math.max(1, Math.ceil(ids.size / snapshotsPerReader)), snapshotId)
     } catch (error) {
-      this.#logger.warn({ err: error, delayMs: retryMs }, 'no connection to read snapshots; trying again')
+      this.#parts.logger.warn(
+        { err: error, delayMs: retryMs },
+        'no connection to read snapshots; trying again',
+      )
       this.#notBefore = performance.now() + retryMs
-      setTimeout(this.#wake, retryMs).unref()
+      setTimeout(this.#parts.wake, retryMs).unref()
       return []
     }
   }
@@ -144,7 +151,8 @@ export class Welcome {
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
     const windows = new Map<string, ReadonlySet<KeyText> | Error>()
     for (const definition of connections.flatMap(definitionsOf)) {
-      if (!hasWindow(definition) || this.#following.has(definition) || windows.has(definition.id)) continue
+      if (!hasWindow(definition) || this.#parts.following.has(definition) || windows.has(definition.id))
+        continue
       const window = { query: definition.query, keys: new Set<KeyText>() }
       await client.query('savepoint new_window')
       try {
@@ -166,10 +174,13 @@ export class Welcome {
       const window = windows.get(id)
       if (window instanceof Error) this.#end(connection, definition, window)
       // Its last follower has left meanwhile, and nobody knows any more what it shows: at the next boundary.
-      if (window instanceof Error || (hasWindow(definition) && !window && !this.#following.has(definition)))
+      if (
+        window instanceof Error ||
+        (hasWindow(definition) && !window && !this.#parts.following.has(definition))
+      )
         continue
       connection.pending.delete(id)
-      this.#following.follow(connection, definition, window ?? new Set())
+      this.#parts.following.follow(connection, definition, window ?? new Set())
       if (!isHeld) missing.fresh.add(id)
     }
   }
@@ -179,20 +190,24 @@ export class Welcome {
     readers: readonly SnapshotReader[],
     boundary: Boundary,
   ): Promise<void> {
-    const failed = await serve(connections, readers, boundary, (connection, definition, error) =>
-      this.#end(connection, definition, error),
-    )
+    const failed = await serve(connections, readers, boundary, {
+      hasChanged: this.#parts.hasChanged,
+      end: (connection, definition, error) => this.#end(connection, definition, error),
+    })
     for (const connection of connections) {
       if (!connection.isOpen) continue
       const failure = failed.get(connection)
       if (failure === undefined) this.#join(connection, boundary)
       else if (failure === tooSlow) void this.#resume(connection)
       else {
-        this.#logger.warn({ err: failure, delayMs: retryMs }, 'could not read for a client; trying again')
+        this.#parts.logger.warn(
+          { err: failure, delayMs: retryMs },
+          'could not read for a client; trying again',
+        )
         void this.#resume(connection, retryMs)
       }
     }
-    this.#wake()
+    this.#parts.wake()
   }
 
   #join(connection: Connection, { to, position }: Boundary): void {
@@ -212,8 +227,8 @@ export class Welcome {
   }
 
   #end(connection: Connection, definition: Definition, error: unknown): void {
-    this.#logger.warn({ err: error, subscription: definition.id }, 'a subscription could not be read')
-    this.#following.end(connection, definition.id, error)
+    this.#parts.logger.warn({ err: error, subscription: definition.id }, 'a subscription could not be read')
+    this.#parts.following.end(connection, definition.id, error)
   }
 }
 
