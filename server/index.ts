@@ -2,5 +2,7 @@ export { createRowcast, type Health, type Rowcast, type RowcastOptions } from '.
 export { healthz } from './healthz.ts'
 export type { Authenticate, Handshake } from './gateway/gateway.ts'
 export type { Identity } from './session/identity.ts'
+export type { SessionOptions } from './session/session-store.ts'
+export type { SessionFilter, SessionInfo, Sessions } from './session/sessions.ts'
 export type { Database } from './db/pool.ts'
 export { RowcastError, type ErrorCode } from '../shared/errors.ts'

@@ -18,7 +18,10 @@ import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
 import { Definitions } from './routing/definitions.ts'
-import { SessionStore } from './session/session-store.ts'
+import { SessionEndings } from './session/session-endings.ts'
+import { SessionStore, type SessionOptions } from './session/session-store.ts'
+import { SessionUpkeep } from './session/session-upkeep.ts'
+import { Sessions } from './session/sessions.ts'
 
 export interface RowcastOptions {
   /** A connection string or node-postgres's options. Default: the environment variable `DATABASE_URL`. */
@@ -35,6 +38,8 @@ export interface RowcastOptions {
   readonly setup?: (client: pg.ClientBase) => Promise<void>
   /** Origins, other than the page's own, whose pages may connect. Default: none. */
   readonly allowedOrigins?: readonly string[]
+  /** How long sessions last, and how many an identity may have. */
+  readonly sessions?: SessionOptions
   /**
    * What may wait for one client that takes off too little of what it is sent, in characters. A client with more
    * than that is given nothing until it has taken that off, and then what it has missed. Default: 4 million.
@@ -57,6 +62,8 @@ export interface Rowcast {
   readonly database: Database
   /** For the app's own queries. */
   readonly pool: pg.Pool
+  /** Lists sessions and ends them, of whatever server. */
+  readonly sessions: Sessions
   health(): Health
   /** Tells the clients, which try again elsewhere, and ends all connections. The HTTP server is the caller's. */
   close(): Promise<void>
@@ -119,7 +126,7 @@ async function serve(
     allowRequest: (request, decide) =>
       closing ? decide('closing', false) : decide(null, isAllowedOrigin(request, allowedOrigins)),
   })
-  const sessions = new SessionStore(pools.encoding)
+  const sessions = new SessionStore(pools.encoding, options.sessions)
   const following = new Following()
   const welcome = new Welcome({
     following,
@@ -158,7 +165,17 @@ async function serve(
     maxBufferedBytes: options.maxBufferedBytes ?? defaultMaxBufferedBytes,
     epoch: () => reader.epoch,
   })
+  const onEnd = (session: string) => gateway.endSession(session)
+  const upkeep = new SessionUpkeep({ sessions, logger, onEnd })
+  const endings = new SessionEndings({
+    database: options.database,
+    logger,
+    onEnd,
+    onListening: () => void upkeep.run(),
+  })
   await reader.start()
+  upkeep.start()
+  endings.start()
   io.attach(options.httpServer)
   logger.info('reading the change log')
 
@@ -167,12 +184,17 @@ async function serve(
     io.engine.close()
     await reader.close()
     await welcome.settle()
+    await Promise.all([endings.close(), upkeep.close()])
+    await sessions
+      .leave()
+      .catch((error: unknown) => logger.warn({ err: error }, 'could not say that the server ends'))
     await pools.close()
     logger.info('closed')
   }
   return {
     database: options.database,
     pool: pools.app,
+    sessions: new Sessions(pools.app),
     health: () => ({
       status: reader.isConnected ? 'ok' : 'unavailable',
       isReading: reader.isConnected,

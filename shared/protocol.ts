@@ -20,7 +20,11 @@ const shape = v.pipe(v.string(), v.maxLength(100))
 export const attachSchema = v.strictObject({
   protocol: v.number(),
   session: v.exactOptional(
-    v.strictObject({ id: v.pipe(v.string(), v.uuid()), token: v.pipe(v.string(), v.maxLength(200)) }),
+    // Of whatever form: what is no id of ours is answered like one that is unknown.
+    v.strictObject({
+      id: v.pipe(v.string(), v.maxLength(200)),
+      token: v.pipe(v.string(), v.maxLength(200)),
+    }),
   ),
   /** The last position applied. What is `held` is continued from there if the server can. */
   position: v.exactOptional(position),

@@ -5,6 +5,7 @@ import { devCommand } from './dev.ts'
 import { explain } from './explain.ts'
 import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
+import { sessionsCommand } from './sessions.ts'
 import { trackCommand, untrackCommand } from './track.ts'
 
 /** Nearest above this file: in the sources and in the built package it is not equally far. */
@@ -25,9 +26,17 @@ DATABASE_URL, also from a file .env in this folder, says where the database is.
 
 Exit codes: 0 done, 1 failed, 2 wrongly called.`,
   )
-for (const command of [devCommand(), serveCommand(), migrateCommand(), trackCommand(), untrackCommand()])
+for (const command of [
+  devCommand(),
+  serveCommand(),
+  migrateCommand(),
+  trackCommand(),
+  untrackCommand(),
+  sessionsCommand(),
+])
   program.addCommand(command)
-for (const command of [program, ...program.commands]) command.exitOverride()
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
+  command.exitOverride()
 
 if (existsSync('.env')) process.loadEnvFile('.env')
 try {

@@ -88,6 +88,11 @@ export class Gateway {
     for (const socket of this.#connections.keys()) socket.disconnect(true)
   }
 
+  /** A session is no more: who comes back with it is told so. */
+  endSession(id: string): void {
+    for (const { socket } of this.#sessions.get(id)?.connections ?? []) socket.disconnect(true)
+  }
+
   async #identify(socket: GatewaySocket): Promise<void> {
     const { auth, headers, address, url } = socket.handshake
     try {
@@ -150,14 +155,18 @@ export class Gateway {
     )
     const followed = defined.map(({ definition }) => definition)
     const key = request.session ?? (await sessions.create(identity))
-    // What another connection of the session follows is the session's as well.
-    if (this.#sessions.has(key.id)) await sessions.addSubscriptions(key.id, followed)
-    else await sessions.replaceSubscriptions(key.id, followed)
-    if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
-    if (this.#connections.has(socket))
-      throw new RowcastError('invalid_message', 'this connection is attached already')
-    // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
-    const missing = this.#missingSince(request.position)
+    await sessions.attach(key.id, followed)
+    let missing: Missing
+    try {
+      if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
+      if (this.#connections.has(socket))
+        throw new RowcastError('invalid_message', 'this connection is attached already')
+      // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
+      missing = this.#missingSince(request.position)
+    } catch (error) {
+      sessions.detach(key.id)
+      throw error
+    }
     const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
     this.#sessions.set(key.id, session)
     const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
@@ -234,6 +243,7 @@ export class Gateway {
     if (!connection) return
     this.#connections.delete(socket)
     this.#parts.following.leave(connection)
+    this.#parts.sessions.detach(connection.session.id)
     if (connection.session.connections.size === 0) this.#sessions.delete(connection.session.id)
   }
 

@@ -34,5 +34,8 @@ export async function assume(client: pg.ClientBase, identity: Identity): Promise
 /** Sessions belong to this: the role and, where claims tell users of one role apart, the subject. */
 export function ownerOf(identity: Identity): { role: string; subject: string | null } {
   const { sub } = identity.claims
-  return { role: identity.role, subject: sub === undefined || sub === null ? null : String(sub) }
+  return {
+    role: identity.role,
+    subject: typeof sub === 'string' ? sub : sub == null ? null : JSON.stringify(sub),
+  }
 }

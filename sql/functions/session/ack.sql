@@ -34,7 +34,8 @@ begin
     v_to := event.make_snapshot(pg_snapshot_xmax(v_to), array(select pg_snapshot_xip(v_to)) || v_later);
   end if;
   update event.session as s
-  set position = case when s.position is null then v_to else event.merge_positions(s.position, v_to) end, last_seen_at = now()
+  set position = case when s.position is null then v_to else event.merge_positions(s.position, v_to) end,
+    last_seen_at = now(), expires_at = coalesce(now() + s.expires_after, s.expires_at)
   where s.id = session;
 end;
 $$;

@@ -14,7 +14,8 @@ begin
   from pg_catalog.pg_stat_activity as c
   where c.pid = pg_backend_pid()
   on conflict on constraint attachment_pkey do update set backend_start = excluded.backend_start;
-  update event.session as s set last_seen_at = now() where s.id = session;
+  update event.session as s set last_seen_at = now(), expires_at = coalesce(now() + s.expires_after, s.expires_at)
+  where s.id = session;
   execute format('listen %I', session);
   return query select * from event.inbox(session);
 end;

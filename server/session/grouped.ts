@@ -1,0 +1,50 @@
+import { isRefusal } from '../db/failures.ts'
+
+/**
+ * Puts requests together: those of one turn of the event loop, and those that come while an answer is under way,
+ * are asked at once. So however many clients come at the same moment, the database is asked a few times.
+ *
+ * If the database refuses a group, each of it is asked alone: nobody's request fails by somebody else's.
+ */
+export class Grouped<Request, Answer> {
+  readonly #ask: (requests: readonly Request[]) => Promise<readonly Answer[]>
+  readonly #limit: number
+  #waiting: Waiting<Request, Answer>[] = []
+  #isAsking = false
+
+  /** @param ask gives an answer for each request, in their order; never called again before it has answered */
+  constructor(ask: (requests: readonly Request[]) => Promise<readonly Answer[]>, limit = 500) {
+    this.#ask = ask
+    this.#limit = limit
+  }
+
+  ask(request: Request): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject })
+      if (this.#isAsking) return
+      this.#isAsking = true
+      setImmediate(() => void this.#askAll())
+    })
+  }
+
+  async #askAll(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, this.#limit))
+    this.#isAsking = false
+  }
+
+  async #answer(group: readonly Waiting<Request, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.#ask(group.map(({ request }) => request))
+      group.forEach(({ resolve }, i) => resolve(answers[i] as Answer))
+    } catch (error) {
+      if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#answer([one])
+      else for (const { reject } of group) reject(error)
+    }
+  }
+}
+
+interface Waiting<Request, Answer> {
+  readonly request: Request
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}

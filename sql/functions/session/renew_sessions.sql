@@ -1,0 +1,28 @@
+-- Says for a server that it runs, and which sessions are attached to it; those do not expire. Gives the ids of those
+-- that are no longer there: they have been ended elsewhere. Clears up after servers that run no more.
+create or replace function event.renew_sessions(server uuid, sessions uuid[], expires_after interval) returns setof uuid
+language plpgsql set search_path = ''
+as $$
+begin
+  insert into event.server (id) values (server) on conflict (id) do update set seen_at = now();
+  with gone as (
+    delete from event.server as v
+    using (select o.id from event.server as o where o.seen_at < now() - interval '90 s' for update skip locked) as old
+    where v.id = old.id
+    returning v.id
+  )
+  delete from event.server_session as a using gone as g where a.server_id = g.id;
+
+  delete from event.server_session as a
+  where a.server_id = server and not exists (select from unnest(sessions) as i (id) where i.id = a.session_id);
+  insert into event.server_session (session_id, server_id)
+  select s.id, server
+  from (select l.id from event.session as l where l.id = any (sessions) for key share skip locked) as s
+  where not exists (select from event.server_session as a where a.session_id = s.id and a.server_id = server)
+  on conflict do nothing;
+  perform event.touch_sessions(sessions, interval '10 min', renew_sessions.expires_after);
+  return query select i.id from unnest(sessions) as i (id) where not exists (select from event.session as s where s.id = i.id);
+end;
+$$;
+
+revoke execute on function event.renew_sessions(uuid, uuid[], interval) from public;

@@ -1,0 +1,17 @@
+-- The sessions that the caller may use, with what they are about; for the owner of Rowcast's schemas, all of them.
+create or replace view event.session_list with (security_barrier) as
+select s.id, s.owner, s.subject, s.created_at, s.last_seen_at, s.expires_at, s.epoch,
+  (select count(*) from event.subscription as u where u.session_id = s.id) as subscriptions,
+  exists (
+    select from event.server_session as a
+    join event.server as v on v.id = a.server_id
+    where a.session_id = s.id and v.seen_at > now() - interval '90 s'
+  ) or exists (
+    select from event.attachment as a
+    join pg_catalog.pg_stat_activity as c on c.pid = a.pid
+    where a.session_id = s.id
+  ) as is_attached
+from event.session as s
+where (s.expires_at is null or s.expires_at > now()) and event.may_use(s);
+
+grant select on event.session_list to public;
