@@ -190,7 +190,10 @@ describe('sessions', () => {
       await expect(connection.query(`select from event.${table}`)).rejects.toEqual(
         hasCode('permission_denied'),
       )
-    for (const statement of [`event.notify_attached(1, 2)`, `event.deliveries('{${session}}', null, null)`])
+    for (const statement of [
+      `event.notify_attached(1, 1, 2)`,
+      `event.deliveries('{${session}}', null, null)`,
+    ])
       await expect(connection.query(`select ${statement}`)).rejects.toEqual(hasCode('permission_denied'))
   })
 

@@ -101,8 +101,9 @@ begin
     end;
   end if;
   return format(
-    'insert into event.change (actor, relation_id, op, key, new, old) '
-      'select (select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
+    -- All that a statement changed goes to one part, which is asked for once.
+    'insert into event.change (part, actor, relation_id, op, key, new, old) '
+      'select (select event.part_of(pg_current_xact_id())), (select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
     relation_id, v_query);
 end;
 $$;

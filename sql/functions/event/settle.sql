@@ -2,7 +2,7 @@
 -- captured when it ends, so those inside it are in the log already, though what they did to a row came mostly after
 -- what the statement itself did to it: puts that in order. See event.open_statement().
 create or replace function event.settle(relation_id integer, command text, count bigint, open_setting text) returns void
-language plpgsql set search_path = '' set enable_seqscan = off
+language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
 as $$
 declare
   v_open text[] := string_to_array(coalesce(current_setting(open_setting, true), ''), ' ');
@@ -12,12 +12,13 @@ declare
   );
   v_first_inside bigint := nullif(substr(v_open[v_place], 2), '')::bigint;
   v_first bigint;
+  v_parts constant integer[] := event.parts_from(pg_current_xact_id());
 begin
   if count > 0 then
     select min(c.seq) into v_first
     from (
       select c.seq from event.change as c
-      where c.xid = pg_current_xact_id() and c.relation_id = settle.relation_id
+      where c.part = any (v_parts) and c.xid = pg_current_xact_id() and c.relation_id = settle.relation_id
       order by c.seq desc limit count
     ) as c;
     if v_first_inside is not null then
@@ -37,7 +38,7 @@ begin
   if v_open = '{}' and exists (select from event.attachment) then
     perform event.notify_captured(relation_id, (
       select count(*) from event.change as c
-      where c.xid = pg_current_xact_id() and c.relation_id = settle.relation_id and c.seq >= least(v_first_inside, v_first)
+      where c.part = any (v_parts) and c.xid = pg_current_xact_id() and c.relation_id = settle.relation_id and c.seq >= least(v_first_inside, v_first)
     ));
   end if;
 end;

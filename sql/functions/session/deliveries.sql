@@ -5,7 +5,7 @@
 -- "relation" is its canonical text; key and column_name are as in the log (see event.atom_id).
 --
 -- Rights are asked for now, the session owner's and, if there is one, the reader's: what may no longer be read
--- is not delivered.
+-- is not delivered. Raises RC009 if some of it may have been pruned.
 create or replace function event.deliveries(
   sessions uuid[], after pg_snapshot, until pg_snapshot,
   first_seq bigint default null, last_seq bigint default null, reader name default null,
@@ -16,6 +16,10 @@ language plpgsql stable security definer rows 100
 set search_path = '' set plan_cache_mode = force_custom_plan -- what is null then costs nothing
 as $$
 #variable_conflict use_column
+declare
+  v_parts constant integer[] := event.parts_from(
+    case when first_seq is not null then pg_current_xact_id() else coalesce(pg_snapshot_xmin(after), '0') end);
+  v_start constant bigint := pg_sequence_last_value('event.log_start_seq'::regclass);
 begin
   return query
   with subscription as materialized (
@@ -44,7 +48,8 @@ begin
   change as materialized (
     select c.seq, c.xid, c.at, c.op, c.relation_id, c.key, c.new
     from event.change as c
-    where c.relation_id = any (array(select r.relation_id from readable as r))
+    where c.part = any (v_parts) and c.seq >= v_start
+      and c.relation_id = any (array(select r.relation_id from readable as r))
       and (deliveries.after is null or c.xid >= pg_snapshot_xmax(deliveries.after)
         or c.xid = any (array(select pg_snapshot_xip(deliveries.after))))
       and (deliveries.until is null or pg_visible_in_snapshot(c.xid, deliveries.until))
@@ -81,6 +86,12 @@ begin
   select a.session_id, a.seq, a.xid, a.at, a.place, a.op, a.kind, a.relation, a.row_key, a.column_name, a.ids,
     case when a.op = 'row_insert' and not a.is_whole then event.pick(a.data, a.key_columns || a.columns) else a.data end
   from atom as a;
+
+  -- After reading: see event.log_horizon().
+  if first_seq is null and event.is_expired(sessions, after) then
+    raise exception using errcode = 'RC009', message = 'some of what was read has just been pruned from the change log',
+      hint = 'Read event.inbox() again.';
+  end if;
 end;
 $$;
 

@@ -1,9 +1,9 @@
--- Announces what this transaction has logged, from one sequence number to another, to the connections attached to
+-- Announces what this transaction has logged of a relation, from one sequence number to another, to the connections attached to
 -- the sessions that it concerns. Called by capture, in the writer's own transaction, which must not fail by it: what
 -- goes wrong here goes to the server's log, and the inbox has the change anyway. Each message has its sequence number
 -- and its field, so PostgreSQL never takes two for one. A bulk write is announced by one message that says to read
 -- the inbox.
-create or replace function event.notify_attached(first_seq bigint, last_seq bigint) returns void
+create or replace function event.notify_attached(relation_id integer, first_seq bigint, last_seq bigint) returns void
 language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -14,10 +14,7 @@ begin
     select distinct u.session_id
     from event.attachment as a
     join event.subscription as u on u.session_id = a.session_id
-    where u.relation_id = any (array(
-      select distinct c.relation_id from event.change as c
-      where c.seq between first_seq and last_seq and c.xid = pg_current_xact_id()
-    ))
+    where u.relation_id = notify_attached.relation_id
   );
   -- A full queue would make commits fail. It fills when somebody listens and never looks.
   if v_sessions = '{}' or pg_notification_queue_usage() > 0.5 then
@@ -38,4 +35,4 @@ exception when others then
 end;
 $$;
 
-revoke execute on function event.notify_attached(bigint, bigint) from public;
+revoke execute on function event.notify_attached(integer, bigint, bigint) from public;
