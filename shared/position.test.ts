@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatPosition, parsePosition } from './position.ts'
+import { formatPosition, isBehind, parsePosition } from './position.ts'
 
 test('a position comes back as it was written', () => {
   const snapshots = fc
@@ -32,4 +32,13 @@ test('what PostgreSQL would not take as a snapshot is no position', () => {
     expect(() => parsePosition(text), text).toThrowError(
       expect.objectContaining({ code: 'invalid_position' }),
     )
+})
+
+test('of two positions of one epoch, the one that sees less is behind', () => {
+  const inOrder = ['e/5:5:', 'e/5:7:5,6', 'e/5:7:5', 'e/7:7:', 'e/7:10:7', 'e/99:99:', 'e/100:100:']
+  inOrder.forEach((position, i) =>
+    inOrder.forEach((other, j) => expect(isBehind(position, other), `${position} ${other}`).toBe(i < j)),
+  )
+  expect(isBehind('e/1:1:', 'f/2:2:')).toBe(false)
+  expect(isBehind('', 'e/2:2:')).toBe(false)
 })

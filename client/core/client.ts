@@ -45,6 +45,11 @@ export interface ClientOptions {
    * with the page; or a store of your own.
    */
   readonly session?: 'tab' | 'page' | SessionStore
+  /**
+   * Whether what the session follows besides, from before a reload or on another device, is followed from the start.
+   * A component that uses it then takes it over. Default: false.
+   */
+  readonly restore?: boolean
   /** In order of preference. Polling needs sticky sessions when there are several servers. */
   readonly transports?: readonly ('websocket' | 'polling')[]
   /** The first wait before connecting again; it doubles up to `maxRetryDelayMs`, with jitter. Default: 0.5 s and 5 s. */
@@ -90,7 +95,10 @@ export interface Client {
     relation: R,
     column: C,
   ): Followed<readonly ColumnEntry<ValueOf<R, C>>[]>
-  /** The last changes of a table's rows, as they came; none from before it was subscribed to. */
+  /**
+   * The last changes of a table's rows, as they came. When followed as the client connects, those that its
+   * session had not acknowledged come first; where changes are missing, a `gap` is among them.
+   */
   changes<R extends RelationName>(
     relation: R,
     options?: ChangesOptions<R>,
@@ -101,6 +109,8 @@ export interface Client {
    * @throws {RowcastError} `invalid_filter` or `invalid_key`, as they do, when it says what cannot be meant
    */
   follow<T = unknown>(subscription: Subscription): Followed<T>
+  /** Everything that is followed now, also what nobody uses yet or any more. */
+  subscriptions(): readonly Subscription[]
   /** Connects now, and not only with the first subscription. */
   connect(): void
   /** Disconnects, until `connect`, which goes on from there. What is held stays. */
@@ -128,6 +138,9 @@ export function createClient(options: ClientOptions = {}): Client {
     interests: () => subscriptions,
     report,
     onLive: () => connection.live(),
+    onCatchUp: () => connection.catchUp(),
+    onUnfit: (error) => connection.leave(error),
+    restore: options.restore ?? false,
     publish: ({ relations }, position) => {
       const known = store.getState()
       if (known.relations === relations && known.position === position) return
@@ -173,6 +186,7 @@ export function createClient(options: ClientOptions = {}): Client {
     changes: <R extends RelationName>(relation: R, { where, last = 100 }: ChangesOptions<R> = {}) =>
       followChanges<RowOf<R>>(parts(tableSubscription(relation, { where })), last),
     follow: (subscription) => followed(checked(subscription)),
+    subscriptions: () => Array.from(subscriptions, ({ subscription }) => subscription),
     connect,
     close() {
       isClosed = true

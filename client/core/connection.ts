@@ -13,11 +13,14 @@ export type Auth =
 
 /**
  * Whether what is shown is live. `connecting` until everything has first arrived; `reconnecting` when
- * the connection was lost, while the last known data stays. `error` says what stands in the way.
+ * the connection was lost, while the last known data stays. `catching_up` when the connection is there but so much
+ * has come, or comes so slowly, that what is shown has been out of date for a second. `error` says what
+ * stands in the way.
  */
 export type ConnectionState =
   | { readonly status: 'connecting'; readonly error?: RowcastError }
   | { readonly status: 'live'; readonly error?: undefined }
+  | { readonly status: 'catching_up'; readonly error?: undefined }
   | { readonly status: 'reconnecting'; readonly error?: RowcastError }
   | { readonly status: 'closed'; readonly error?: RowcastError }
 
@@ -29,6 +32,8 @@ export interface ConnectionParts {
   readonly transports: readonly ('websocket' | 'polling')[]
   readonly retryDelayMs: number
   readonly maxRetryDelayMs: number
+  /** Default: 30 s. */
+  readonly answerTimeoutMs?: number
   readonly session: SessionStore
   readonly sync: Sync
   readonly onState: (state: ConnectionState) => void
@@ -37,6 +42,12 @@ export interface ConnectionParts {
 
 /** An answer that has not come by then will not come: the connection is made anew. */
 const answerTimeoutMs = 30_000
+
+/** A shorter lag is not worth telling: it would flicker. */
+const tellCatchingUpMs = 1_000
+
+/** Whatever a server says, it is left before long. */
+const longestLeaveMs = 300_000
 
 type AppSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 
@@ -49,6 +60,8 @@ export class Connection {
   #socket: AppSocket | undefined
   #session: SessionKey | undefined
   #retryTimer: ReturnType<typeof setTimeout> | undefined
+  #leaveTimer: ReturnType<typeof setTimeout> | undefined
+  #catchingUpTimer: ReturnType<typeof setTimeout> | undefined
   #failures = 0
   #wasLive = false
 
@@ -83,15 +96,28 @@ export class Connection {
     this.#socket = undefined
     this.#wasLive = false
     socket?.disconnect()
-    this.#parts.sync.detach()
+    this.#detach()
     this.#parts.onState({ status: 'closed', ...(error && { error }) })
   }
 
   /** Everything is up to date. */
   live(): void {
+    clearTimeout(this.#catchingUpTimer)
     this.#failures = 0
     this.#wasLive = true
     this.#parts.onState({ status: 'live' })
+  }
+
+  /** What is shown is out of date, though the connection is there. */
+  catchUp(): void {
+    clearTimeout(this.#catchingUpTimer)
+    this.#catchingUpTimer = setTimeout(() => this.#parts.onState({ status: 'catching_up' }), tellCatchingUpMs)
+  }
+
+  /** Looks for another server, since this one is not fit to be gone on with. */
+  leave(error: RowcastError): void {
+    this.#parts.report(error)
+    if (this.#socket) this.#retry(this.#socket, error)
   }
 
   #createSocket(): AppSocket {
@@ -128,7 +154,7 @@ export class Connection {
   #attach(socket: AppSocket): void {
     if (this.#socket !== socket) return
     const { sync, session } = this.#parts
-    const wire = wireOver(socket)
+    const wire = this.#wireOver(socket)
     const answered = (reply: Reply<Attached>): void => {
       if (reply.ok) {
         if (reply.value.session.id !== this.#session?.id) session.save(reply.value.session)
@@ -160,12 +186,33 @@ export class Connection {
       if (name !== 'progress') sync.doubt()
       return
     }
-    sync.receive(message)
+    if (message.name === 'leave') this.#leaveWithin(socket, message.withinMs)
+    else sync.receive(message)
+  }
+
+  /** The server is about to end, for all its clients at once: each goes at a moment of its own. */
+  #leaveWithin(socket: AppSocket, withinMs: number): void {
+    this.#leaveTimer ??= setTimeout(
+      () => {
+        socket.disconnect()
+        this.#detach()
+        this.#waiting(new RowcastError('disconnected', 'the server ends; connecting to another'))
+        socket.connect()
+      },
+      Math.random() * Math.min(withinMs, longestLeaveMs),
+    )
+  }
+
+  #detach(): void {
+    clearTimeout(this.#leaveTimer)
+    clearTimeout(this.#catchingUpTimer)
+    this.#leaveTimer = undefined
+    this.#parts.sync.detach()
   }
 
   #lost(socket: AppSocket, reason: string): void {
     if (this.#socket !== socket || reason === 'io client disconnect') return
-    this.#parts.sync.detach()
+    this.#detach()
     const error = new RowcastError('disconnected', `the connection was lost: ${reason}`)
     // Socket.IO comes back by itself, unless the server has ended it
     if (socket.active) this.#waiting(error)
@@ -182,9 +229,9 @@ export class Connection {
 
   /** Connects anew after a while, since Socket.IO will not. */
   #retry(socket: AppSocket, error: RowcastError): void {
-    const { retryDelayMs, maxRetryDelayMs, sync } = this.#parts
+    const { retryDelayMs, maxRetryDelayMs } = this.#parts
     clearTimeout(this.#retryTimer)
-    sync.detach()
+    this.#detach()
     const longest = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** this.#failures++)
     this.#retryTimer = setTimeout(
       () => {
@@ -199,19 +246,24 @@ export class Connection {
   #waiting(error: RowcastError): void {
     this.#parts.onState({ status: this.#wasLive ? 'reconnecting' : 'connecting', error })
   }
-}
 
-/** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
-function wireOver(socket: AppSocket): Wire {
-  return {
-    attach: (request, reply) =>
-      socket.timeout(answerTimeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {
-        if (error) reply({ ok: false, code: 'disconnected', message: 'the server does not answer' })
-        else reply(parseAttached(result))
-      }),
-    subscribe: (request, reply) =>
-      socket.emit('subscribe', request, (result: unknown) => reply(parseSubscribed(result))),
-    unsubscribe: (request) => socket.emit('unsubscribe', request, () => undefined),
-    acknowledge: (request) => socket.emit('ack', request, () => undefined),
+  /** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
+  #wireOver(socket: AppSocket): Wire {
+    const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
+    const silent = new RowcastError('disconnected', 'the server does not answer')
+    return {
+      attach: (request, reply) =>
+        socket.timeout(timeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {
+          if (error) reply({ ok: false, code: silent.code, message: silent.message })
+          else reply(parseAttached(result))
+        }),
+      subscribe: (request, reply) =>
+        socket.timeout(timeoutMs).emit('subscribe', request, (error: Error | null, result: unknown) => {
+          if (!error) reply(parseSubscribed(result))
+          else if (this.#socket === socket && socket.connected) this.leave(silent)
+        }),
+      unsubscribe: (request) => socket.emit('unsubscribe', request, () => undefined),
+      acknowledge: (request) => socket.emit('ack', request, () => undefined),
+    }
   }
 }

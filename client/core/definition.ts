@@ -57,9 +57,10 @@ export function checked(subscription: Subscription): Subscription {
   })
 }
 
-/** Equal for equal subscriptions: the builders above write the properties in one order. */
+/** Equal for equal subscriptions: the builders above write the properties in one order, and `public` may be left out. */
 export function textOf(subscription: Subscription): string {
-  return JSON.stringify(subscription)
+  const [, name] = /^public\.([^."]+)$/.exec(subscription.relation) ?? []
+  return JSON.stringify(name === undefined ? subscription : { ...subscription, relation: name })
 }
 
 function keyValues(relation: string, key: Key): readonly Value[] {

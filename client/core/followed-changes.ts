@@ -4,9 +4,8 @@ import type { Followed, FollowedParts } from './followed.ts'
 import { loading, type Result } from './result.ts'
 
 /**
- * The raw feed of a table subscription: the last so many atoms, as they came in batches. What a
- * snapshot brings is no change that came, so a reset leaves a gap in the feed, and so does an
- * interruption if the table is filtered.
+ * The raw feed of a table subscription: the last so many atoms, as they came in batches. What a snapshot
+ * brings is no change that came, so it leaves a gap in the feed, which is told among the records.
  */
 export function followChanges<R = Row>(
   { subscription, text, subscriptions, connect }: FollowedParts,
@@ -19,8 +18,8 @@ export function followChanges<R = Row>(
       connect()
       const stopRecording = subscriptions.record(text, subscription, (arrived) => {
         // what the server sends is taken to be of the types that the application declares
-        const data = [...(ready.data ?? []), ...(arrived as unknown as Records)].slice(-last)
-        ready = { status: 'ready', data }
+        const data = (ready.data ?? []).concat((arrived as unknown as Records).slice(-last))
+        ready = { status: 'ready', data: data.slice(-last) }
         listener()
       })
       const stopListening = subscriptions.listen(text, subscription, listener)

@@ -1,4 +1,4 @@
-import type { KeyText, Row, Value } from '../../shared/change.ts'
+import type { KeyText, RelationName, Row, Value } from '../../shared/change.ts'
 import type { WireChange } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { RelationRows } from './relation-rows.ts'
@@ -7,6 +7,7 @@ import { loading, type Result } from './result.ts'
 /** What the server calls a subscription, and where its rows go. */
 export interface HoldingParts {
   readonly id: SubscriptionId
+  readonly relation: RelationName
   readonly rows: RelationRows
   /** Called when what it shows has changed, maybe several times in a commit. */
   readonly changed: (holding: Holding) => void
@@ -18,6 +19,7 @@ export interface HoldingParts {
  */
 export abstract class Holding {
   readonly id: SubscriptionId
+  readonly relation: RelationName
   /** Whether it stands at the store's position; until a snapshot makes it so, changes pass it by. */
   isCurrent = false
   /** Of the rows held, as the server calls it. */
@@ -28,8 +30,9 @@ export abstract class Holding {
   #hasChanged = false
   #result: Result<unknown> = loading
 
-  constructor({ id, rows, changed }: HoldingParts) {
+  constructor({ id, relation, rows, changed }: HoldingParts) {
     this.id = id
+    this.relation = relation
     this.rows = rows
     this.#changed = changed
   }

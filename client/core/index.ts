@@ -2,7 +2,7 @@
 export { createClient } from './client.ts'
 export type { Client, ClientOptions, StoreState } from './client.ts'
 export type { Auth, ConnectionState } from './connection.ts'
-export type { ChangeRecord } from './change-record.ts'
+export type { ChangeRecord, Gap, GapReason } from './change-record.ts'
 export type { Followed } from './followed.ts'
 export type { Result } from './result.ts'
 export { pageSession, tabSession } from './session-store.ts'

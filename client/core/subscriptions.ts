@@ -1,11 +1,9 @@
 import type { RowcastError } from '../../shared/errors.ts'
 import type { Subscription } from '../../shared/subscription.ts'
-import type { ChangeRecord } from './change-record.ts'
 import { textOf } from './definition.ts'
 import type { Holding } from './holding.ts'
+import { Recording, type RecordListener } from './recording.ts'
 import { loading, type Result } from './result.ts'
-
-export type RecordListener = (records: readonly ChangeRecord[]) => void
 
 const ready: Result<undefined> = { status: 'ready', data: undefined }
 
@@ -13,8 +11,11 @@ const ready: Result<undefined> = { status: 'ready', data: undefined }
 export class Interest {
   readonly subscription: Subscription
   readonly listeners = new Set<() => void>()
-  readonly recorders = new Set<RecordListener>()
+  /** While somebody listens to the changes themselves. */
+  recording: Recording | undefined
   users = 0
+  /** It is followed though nobody uses it: the session did, wherever it was used before. */
+  isKept = false
   graceTimer: ReturnType<typeof setTimeout> | undefined
   /** Resolves when it is no longer loading. */
   settled: Promise<void> | undefined
@@ -111,10 +112,12 @@ export class Subscriptions implements Iterable<Interest> {
   /** Follows a subscription, and hands on the atoms of change that reach it. */
   record(text: string, subscription: Subscription, recorder: RecordListener): () => void {
     const interest = this.#retain(text, subscription)
-    interest.recorders.add(recorder)
+    const recording = (interest.recording ??= new Recording())
+    recording.listeners.add(recorder)
     this.#observer.recorded(interest)
     return once(() => {
-      interest.recorders.delete(recorder)
+      recording.listeners.delete(recorder)
+      if (recording.listeners.size === 0) interest.recording = undefined
       this.#observer.recorded(interest)
       this.#release(text, interest)
     })
@@ -139,9 +142,26 @@ export class Subscriptions implements Iterable<Interest> {
     return settled
   }
 
+  /** Follows, without any user, what the server follows for the session already. */
+  keep(subscription: Subscription): Interest {
+    const text = textOf(subscription)
+    let interest = this.#interests.get(text)
+    if (!interest) {
+      this.#interests.set(text, (interest = new Interest(subscription)))
+      interest.isKept = true
+    }
+    return interest
+  }
+
+  /** Somebody uses by another name what was kept. */
+  takeOver(interest: Interest): void {
+    if (interest.isKept) this.#cease(textOf(interest.subscription), interest)
+  }
+
   /** Ends all grace at once. What is followed stays. */
   clear(): void {
-    for (const [text, interest] of this.#interests) if (interest.users === 0) this.#cease(text, interest)
+    for (const [text, interest] of this.#interests)
+      if (interest.users === 0 && !interest.isKept) this.#cease(text, interest)
   }
 
   #retain(text: string, subscription: Subscription): Interest {
@@ -149,6 +169,7 @@ export class Subscriptions implements Iterable<Interest> {
     const isNew = !interest
     if (!interest) this.#interests.set(text, (interest = new Interest(subscription)))
     interest.users++
+    interest.isKept = false
     clearTimeout(interest.graceTimer)
     interest.graceTimer = undefined
     if (isNew) this.#observer.begun(interest)

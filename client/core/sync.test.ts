@@ -264,9 +264,10 @@ test('a change that cannot be applied is reported, and its subscription is read 
   const all = rig.follow(people)
   all.subscribe(() => undefined)
   live(rig)
+  rig.server.transact(() => undefined)
   rig.send({
     name: 'batch',
-    to: positionOf(5),
+    to: positionOf(rig.server.now),
     subscriptions: [...(rig.connection?.followed.keys() ?? [])],
     transactions: [
       {
@@ -294,10 +295,11 @@ test('a server that goes on sending what cannot be applied is not asked in a cir
   const rig = new Rig(undefined, { resyncIntervalMs: 60_000 })
   rig.follow(people).subscribe(() => undefined)
   live(rig)
-  for (let n = 1; n < 5; n++) {
+  for (let n = 0; n < 4; n++) {
+    rig.server.transact(() => undefined)
     rig.send({
       name: 'batch',
-      to: positionOf(n),
+      to: positionOf(rig.server.now),
       subscriptions: [...(rig.connection?.followed.keys() ?? [])],
       transactions: [
         {

@@ -1,44 +1,60 @@
 import type { KeyText, Row } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
+import { isBehind } from '../../shared/position.ts'
 import {
   protocolVersion,
   type Attached,
   type AttachRequest,
+  type Ended,
   type Position,
   type Reply,
+  type Snapshot,
   type Subscribed,
 } from '../../shared/protocol.ts'
-import type { SubscriptionId } from '../../shared/subscription.ts'
+import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import type { Holding } from './holding.ts'
 import type { Message } from './messages.ts'
 import type { Commit, Replica } from './replica.ts'
 import { Served } from './served.ts'
+import { Stage, type StagedMessage } from './stage.ts'
 import type { Interest, InterestObserver } from './subscriptions.ts'
 import type { SessionKey, Wire } from './wire.ts'
 
+/** All that the page follows now. */
+export interface Interests extends Iterable<Interest> {
+  has(interest: Interest): boolean
+  keep(subscription: Subscription): Interest
+  takeOver(interest: Interest): void
+}
+
 export interface SyncParts {
   readonly replica: Replica
-  /** All that the page follows now. */
-  readonly interests: () => Iterable<Interest> & { has(interest: Interest): boolean }
+  readonly interests: () => Interests
   /** Makes a commit visible, before the listeners are told. */
   readonly publish: (commit: Commit, position: Position | undefined) => void
-  /** Told once a connection has brought everything up to date. */
+  /** Told whenever a connection has brought everything up to date. */
   readonly onLive: () => void
+  /** Told when a connection that was up to date no longer is. */
+  readonly onCatchUp: () => void
+  /** Told when this server cannot be gone on with, and another, or the same one later, is to be asked. */
+  readonly onUnfit: (error: RowcastError) => void
   readonly report: (error: RowcastError) => void
+  /** What else the session follows is followed as well. */
+  readonly restore?: boolean
   /** A subscription is asked for afresh this often at the most. Default 10 s. */
   readonly resyncIntervalMs?: number
 }
 
-/** Batches of so many last positions are known again. */
-const rememberedBatches = 256
+/** What matters to the state of the page; `leave` matters to the connection. */
+export type SyncMessage = Exclude<Message, { readonly name: 'leave' }>
 
 /**
  * Keeps the replica in step with the server, over one connection after another: says what the page
  * follows, applies what comes, in order, and asks afresh for what has gone out of step.
  *
- * After attaching, everything up to the first `progress` is held back and applied as one commit; so is
- * everything after a reset until each subscription has its snapshot. Until then the page shows what
- * it showed.
+ * After attaching, and whenever the server says that the connection has fallen behind, everything up to the next
+ * `progress` is held back and applied as one commit. Until then the page shows what it showed. What it shows
+ * never goes back: what has been seen already changes nothing, and a server that knows less is left.
  */
 export class Sync implements InterestObserver {
   readonly #parts: SyncParts
@@ -47,16 +63,16 @@ export class Sync implements InterestObserver {
   #position: Position | undefined
   readonly #served = new Served()
   /** What awaits the end of catching up. */
-  #staged: Message[] = []
-  /** After a reset: the subscriptions whose snapshots are still to come. */
-  #awaited: Set<SubscriptionId> | undefined
+  readonly #stage = new Stage()
   /** Something that came could not be read, so nothing that is held can be relied upon. */
   #isDoubtful = false
-  #chunks = new Map<SubscriptionId, (readonly [KeyText, Row])[]>()
-  readonly #applied = new Set<Position>()
+  readonly #chunks = new Map<SubscriptionId, (readonly [KeyText, Row])[]>()
+  #hasRestored = false
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
   readonly #resyncedAt = new WeakMap<Holding, number>()
+  /** Interests that are served together with one that has just been answered. */
+  readonly #superseded: Interest[] = []
   /** Interests that show something else from the next commit on. */
   #turned = new Set<Interest>()
 
@@ -76,16 +92,20 @@ export class Sync implements InterestObserver {
     // another session may be somebody else's, who would see other rows
     if (!session) this.#parts.replica.expire()
     const interests = [...this.#parts.interests()]
-    const subscriptions = interests.map(({ subscription, holding }) => ({
-      subscription,
-      ...(holding?.isCurrent && holding.shape !== undefined && { held: holding.shape }),
-    }))
-    const position = subscriptions.some(({ held }) => held !== undefined) ? this.#position : undefined
+    const subscriptions = interests.map(({ subscription, holding, recording }) => {
+      if (holding?.isCurrent && holding.shape !== undefined) return { subscription, held: holding.shape }
+      // who has recorded already takes up the thread with the rows, and is told of the gap
+      const awaitsInbox = session !== undefined && recording?.isBegun === false
+      if (recording) recording.awaitsInbox = awaitsInbox
+      return { subscription, ...(awaitsInbox && { inbox: true }) }
+    })
+    const position = subscriptions.some((asked) => 'held' in asked) ? this.#position : undefined
     const request: AttachRequest = {
       protocol: protocolVersion,
       ...(session && { session }),
       ...(position !== undefined && { position }),
       subscriptions,
+      ...(session && this.#parts.restore && !this.#hasRestored && { restore: true }),
     }
     wire.attach(request, (reply) => {
       if (this.#wire !== wire) return
@@ -99,8 +119,7 @@ export class Sync implements InterestObserver {
   detach(): void {
     this.#wire = undefined
     this.#phase = 'detached'
-    this.#staged = []
-    this.#awaited = undefined
+    this.#stage.clear()
     this.#isDoubtful = false
     this.#chunks.clear()
     this.#pendingAnswers = 0
@@ -109,14 +128,18 @@ export class Sync implements InterestObserver {
   }
 
   /** Takes a message of the present connection. */
-  receive(message: Message): void {
-    if (message.name === 'reset' && this.#phase === 'live') {
-      this.#phase = 'catching_up'
-      this.#awaited = new Set(this.#served.ids)
+  receive(message: SyncMessage): void {
+    switch (message.name) {
+      case 'catch_up':
+        return this.#fallBehind()
+      case 'ended':
+        return this.#end(message)
+      case 'reset':
+        if (this.#phase === 'live') this.#fallBehind()
     }
-    if (this.#phase === 'live') return this.#apply([message])
-    this.#staged.push(message)
-    if (this.#phase === 'catching_up' && this.#isComplete(message)) this.#catchUp()
+    if (this.#phase === 'live') return this.#follow(message)
+    this.#stage.add(message)
+    if (message.name === 'progress' && this.#phase === 'catching_up') this.#catchUp(message.to)
   }
 
   /** A message that might have changed anything could not be read: everything is asked for afresh. */
@@ -140,27 +163,30 @@ export class Sync implements InterestObserver {
     this.#commit()
   }
 
-  recorded(interest: Interest): void {
-    if (!interest.holding) return
-    const interests = [...this.#of(interest.holding)]
-    this.#parts.replica.record(
-      interest.holding,
-      interests.some(({ recorders }) => recorders.size > 0),
-    )
+  recorded({ holding }: Interest): void {
+    if (!holding) return
+    const recordings = [...this.#of(holding)].flatMap(({ recording }) => recording ?? [])
+    this.#parts.replica.record(holding, recordings)
   }
 
-  #attached(interests: readonly Interest[], { subscriptions }: Attached): void {
+  #attached(interests: readonly Interest[], { subscriptions, restored }: Attached): void {
     this.#phase = 'catching_up'
-    this.#served.replace(() =>
+    this.#hasRestored = true
+    const asked = new Set(interests)
+    this.#served.replace(() => {
       interests.forEach((interest, index) => {
         const reply = subscriptions[index]
         if (reply) this.#answer(interest, reply)
-      }),
-    )
-    const asked = new Set(interests)
+      })
+      for (const { subscription, subscribed } of restored) {
+        if (this.#served.has(subscribed.id)) continue
+        const interest = this.#parts.interests().keep(subscription)
+        asked.add(interest)
+        this.#answer(interest, { ok: true, value: subscribed })
+      }
+    })
     for (const interest of this.#parts.interests()) if (!asked.has(interest)) this.#subscribe(interest)
-    this.#dropUnused()
-    this.#commit()
+    this.#answered()
   }
 
   #subscribe(interest: Interest): void {
@@ -169,10 +195,9 @@ export class Sync implements InterestObserver {
     wire?.subscribe({ subscription: interest.subscription }, (reply) => {
       if (this.#wire !== wire) return
       this.#pendingAnswers--
-      if (reply.ok) this.#chunks.delete(reply.value.id)
+      if (reply.ok) this.#forgetRows(reply.value.id) // they come afresh
       this.#answer(interest, reply)
-      this.#dropUnused()
-      this.#commit()
+      this.#answered()
     })
   }
 
@@ -192,6 +217,14 @@ export class Sync implements InterestObserver {
     this.#served.add(id, interest)
     interest.bind(this.#parts.replica.open(reply.value, interest.subscription))
     this.recorded(interest)
+    for (const other of this.#served.of(id)) if (other !== interest) this.#superseded.push(other)
+  }
+
+  /** After an answer, or several that came together. */
+  #answered(): void {
+    for (const interest of this.#superseded.splice(0)) this.#parts.interests().takeOver(interest)
+    this.#dropUnused()
+    this.#commit()
   }
 
   /** Leaves what nobody follows any more, once no answer is to come that could name it again. */
@@ -199,29 +232,108 @@ export class Sync implements InterestObserver {
     if (this.#pendingAnswers > 0 || this.#phase === 'attaching') return
     for (const id of this.#served.takeUnused()) {
       this.#parts.replica.close(id)
-      this.#chunks.delete(id)
-      this.#awaited?.delete(id)
+      this.#forgetRows(id)
       if (this.#phase !== 'detached') this.#wire?.unsubscribe({ id })
     }
   }
 
-  #isComplete(message: Message): boolean {
-    if (message.name === 'progress') return true
-    if (!this.#awaited) return false
-    if (message.name === 'ended' || (message.name === 'snapshot' && message.done))
-      this.#awaited.delete(message.subscription)
-    return this.#awaited.size === 0
+  #forgetRows(id: SubscriptionId): void {
+    this.#chunks.delete(id)
+    this.#stage.forget(id)
   }
 
-  #catchUp(): void {
-    const messages = this.#staged
-    const isFirst = this.#awaited === undefined
-    this.#staged = []
-    this.#awaited = undefined
+  /** At once, also while other things are held back: what is over must not be waited for, nor come back. */
+  #end({ subscription, code, message }: Ended): void {
+    for (const interest of this.#served.of(subscription)) {
+      interest.refuse(new RowcastError(code, message))
+      this.#turned.add(interest)
+    }
+    this.#served.delete(subscription)
+    this.#forgetRows(subscription)
+    this.#parts.replica.close(subscription)
+    this.#commit()
+  }
+
+  #fallBehind(): void {
+    this.#stage.startOver()
+    this.#chunks.clear()
+    if (this.#phase !== 'live') return
+    this.#phase = 'catching_up'
+    this.#parts.onCatchUp()
+  }
+
+  #catchUp(to: Position): void {
+    const from = this.#position
+    if (this.#isBack(to)) return this.#leave()
+    for (const message of this.#stage.take()) this.#applyStaged(message, from, to)
+    this.#position = to
     this.#phase = 'live'
-    this.#apply(messages)
+    this.#commit()
     this.#dispel()
-    if (isFirst) this.#parts.onLive()
+    this.#parts.onLive()
+  }
+
+  #applyStaged(message: StagedMessage, from: Position | undefined, to: Position): void {
+    const { replica } = this.#parts
+    switch (message.name) {
+      case 'batch':
+        // what comes in parts may be from before: the session's inbox
+        if (message.part !== undefined || this.#isAhead(message.to)) replica.applyBatch(message)
+        return
+      case 'snapshot':
+        this.#applyRows(message, from === to)
+        return
+      case 'reset':
+        replica.expire(message.reason)
+        this.#chunks.clear()
+    }
+  }
+
+  /** Applies what comes while everything is up to date. What has come already changes nothing. */
+  #follow(message: StagedMessage): void {
+    switch (message.name) {
+      case 'batch':
+        if (message.part !== undefined || !this.#isAhead(message.to)) return
+        this.#parts.replica.applyBatch(message)
+        break
+      case 'snapshot':
+        if (this.#isBack(message.to)) return this.#leave()
+        if (!this.#applyRows(message, true)) return
+        break
+      case 'reset': // begins a catching up
+        return
+      case 'progress':
+        if (!this.#isAhead(message.to)) return
+    }
+    this.#position = message.to
+    this.#commit()
+  }
+
+  /** Whether something has been applied: a snapshot is, when it is complete. */
+  #applyRows(snapshot: Snapshot, isContinuous: boolean): boolean {
+    const { subscription, rows, done } = snapshot
+    if (!this.#parts.replica.get(subscription)) return false // it has just been left
+    const chunks = this.#chunks.get(subscription) ?? []
+    for (const row of rows) chunks.push(row)
+    this.#chunks.set(subscription, chunks)
+    if (!done) return false
+    this.#chunks.delete(subscription)
+    this.#parts.replica.applySnapshot(snapshot, chunks, isContinuous)
+    return true
+  }
+
+  #isAhead(position: Position): boolean {
+    return position !== this.#position && !this.#isBack(position)
+  }
+
+  #isBack(position: Position): boolean {
+    return this.#position !== undefined && isBehind(position, this.#position)
+  }
+
+  /** This server, a lagging replica perhaps, would take the page back. */
+  #leave(): void {
+    const message = 'the server does not know yet what is shown already; trying again'
+    this.#parts.onUnfit(new RowcastError('disconnected', message))
   }
 
   #dispel(): void {
@@ -231,67 +343,6 @@ export class Sync implements InterestObserver {
       const holding = this.#parts.replica.get(id)
       if (holding) this.#resync(holding)
     }
-  }
-
-  /** Applies messages in their order, as one commit. */
-  #apply(messages: readonly Message[]): void {
-    let isVisible = false
-    for (const message of messages) isVisible = this.#applyOne(message) || isVisible
-    if (isVisible) this.#commit()
-  }
-
-  #applyOne(message: Message): boolean {
-    const { replica } = this.#parts
-    switch (message.name) {
-      case 'batch':
-        // delivery is at least once; the store's is exactly once
-        if (this.#applied.has(message.to)) return false
-        this.#remember(message.to)
-        replica.applyBatch(message)
-        this.#position = message.to
-        return true
-      case 'snapshot': {
-        const { subscription, rows, done, to, shape } = message
-        if (!replica.get(subscription)) return false // it has just been left
-        const chunks = this.#chunks.get(subscription) ?? []
-        for (const row of rows) chunks.push(row)
-        this.#chunks.set(subscription, chunks)
-        if (!done) return false
-        this.#chunks.delete(subscription)
-        replica.applySnapshot(subscription, chunks, shape)
-        this.#position = to
-        return true
-      }
-      case 'progress':
-        this.#remember(message.to)
-        this.#position = message.to
-        return true
-      case 'catch_up':
-      case 'leave':
-        return false
-      case 'reset':
-        replica.expire()
-        this.#chunks.clear()
-        return true
-      case 'ended': {
-        const { subscription, code, message: text } = message
-        for (const interest of this.#served.of(subscription)) {
-          interest.refuse(new RowcastError(code, text))
-          this.#turned.add(interest)
-        }
-        this.#served.delete(subscription)
-        this.#chunks.delete(subscription)
-        replica.close(subscription)
-        return true
-      }
-    }
-  }
-
-  #remember(position: Position): void {
-    this.#applied.add(position)
-    if (this.#applied.size <= rememberedBatches) return
-    const [oldest] = this.#applied
-    if (oldest !== undefined) this.#applied.delete(oldest)
   }
 
   /** Everybody is told once, after all of it can be read. */
@@ -305,9 +356,7 @@ export class Sync implements InterestObserver {
       this.#parts.report(new RowcastError('row_missing', `${holding.id} is out of step: it is read afresh`))
       this.#resync(holding)
     }
-    for (const [holding, records] of commit.records)
-      for (const interest of this.#of(holding))
-        for (const recorder of [...interest.recorders]) recorder(records)
+    for (const recording of commit.recordings) recording.tell()
     for (const interest of turned) interest.notify()
   }
 

@@ -2,10 +2,9 @@ import type { RowcastError } from '../../shared/errors.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { textOf } from '../core/definition.ts'
 import { follow, type Followed } from '../core/followed.ts'
-import type { Message } from '../core/messages.ts'
 import { Replica, type Commit } from '../core/replica.ts'
 import { Subscriptions } from '../core/subscriptions.ts'
-import { Sync } from '../core/sync.ts'
+import { Sync, type SyncMessage } from '../core/sync.ts'
 import type { SessionKey } from '../core/wire.ts'
 import { ModelServer, type ModelConnection } from './model-server.ts'
 
@@ -32,6 +31,11 @@ export class Rig {
         this.commits++
       },
       onLive: () => this.lives++,
+      onCatchUp: () => undefined,
+      onUnfit: (error) => {
+        this.errors.push(error)
+        this.disconnect()
+      },
       report: (error) => this.errors.push(error),
       resyncIntervalMs,
     })
@@ -50,7 +54,7 @@ export class Rig {
   /** Connects, and attaches; the answer waits with everything else. */
   connect(): void {
     this.disconnect()
-    const connection = this.server.connect((name, message) => this.send({ name, ...message } as Message))
+    const connection = this.server.connect((name, message) => this.send({ name, ...message } as SyncMessage))
     this.connection = connection
     const later =
       <T>(reply: (result: T) => void) =>
@@ -78,7 +82,7 @@ export class Rig {
     this.sync.detach()
   }
 
-  send(message: Message): void {
+  send(message: SyncMessage): void {
     this.#waiting.push(() => this.sync.receive(message))
   }
 

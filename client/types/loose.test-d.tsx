@@ -18,7 +18,7 @@ export function Loose({ relation, column }: { relation: string; column: string }
   useColumn('person', 'name')
   useTable('person', { orderBy: [{ column: 'name' }], limit: 3, enabled: false })
   for (const change of useChanges(relation).data ?? [])
-    if (change.op === 'field_update') expectSame<typeof change.previous, Value>(true)
+    if (change.op === 'field_update') expectSame<typeof change.previous, Value | undefined>(true)
 
   // @ts-expect-error no such option
   useTable('person', { order: 'name' })

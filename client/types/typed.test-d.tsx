@@ -1,5 +1,13 @@
 // Compiled, never run: what an application that declares its tables may write, and what it may not.
-import { and, createClient, not, or, type ChangeRecord, type ColumnEntry } from 'rowcast/client'
+import {
+  and,
+  createClient,
+  not,
+  or,
+  type ChangeRecord,
+  type ColumnEntry,
+  type GapReason,
+} from 'rowcast/client'
 import {
   useChanges,
   useColumn,
@@ -44,7 +52,8 @@ export function Typed(): null {
   for (const change of changes.data ?? []) {
     if (change.op === 'row_insert') expectSame<typeof change.row, Person>(true)
     if (change.op === 'field_update' && change.column === 'name')
-      expectSame<typeof change.previous, string>(true)
+      expectSame<typeof change.previous, string | undefined>(true)
+    if (change.op === 'gap') expectSame<typeof change.reason, GapReason>(true)
   }
   const all = useSuspenseTable('person', { limit: 3 })
   expectSame<typeof all, readonly Person[]>(true)
