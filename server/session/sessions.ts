@@ -77,7 +77,8 @@ export class Sessions {
     const { rowCount } = await this.#client.query(
       `delete from event.session as s
         using (select o.id from event.session as o
-                where o.owner = $1::name and (o.subject = $2 or $2 is null and o.subject is null) and o.token_hash is not null
+                where o.token_hash is not null and o.owner = $1::name and coalesce(o.subject, '') = coalesce($2, '')
+                  and o.subject is not distinct from $2
                 order by o.id for update) as his
         where s.id = his.id`,
       [of.role, of.sub],

@@ -9,7 +9,8 @@ update event.session
 set subject = claims->>'sub', expires_after = '30 days', expires_at = now() + '30 days'
 where token_hash is not null;
 
-create index session_owner_index on event.session (owner, subject) where token_hash is not null;
+-- An identity is looked up by both: null is not to be found by "=".
+create index session_owner_index on event.session (owner, coalesce(subject, '')) where token_hash is not null;
 create index session_expiry_index on event.session (expires_at) where expires_at is not null;
 
 -- The servers that run now. Each says so every half a minute, and is believed for three times as long: see

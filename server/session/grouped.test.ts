@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { Grouped } from './grouped.ts'
+
+/** Keeps what it is asked, and answers each with its double when told to. */
+function counting(limit?: number) {
+  const asked: number[][] = []
+  const grouped = new Grouped<number, number>(async (requests) => {
+    asked.push([...requests])
+    await new Promise((resolve) => setImmediate(resolve))
+    return requests.map((request) => request * 2)
+  }, limit)
+  return { asked, grouped }
+}
+
+test('what is asked in one turn is asked at once, and each gets its own answer', async () => {
+  const { asked, grouped } = counting()
+  expect(await Promise.all([1, 2, 3].map((n) => grouped.ask(n)))).toEqual([2, 4, 6])
+  expect(await grouped.ask(4)).toBe(8)
+  expect(asked).toEqual([[1, 2, 3], [4]])
+})
+
+test('what comes while an answer is under way goes together in the next group, none larger than the limit', async () => {
+  const { asked, grouped } = counting(2)
+  const first = grouped.ask(1).then(() => Promise.all([7, 8].map((n) => grouped.ask(n))))
+  await new Promise((resolve) => setImmediate(resolve))
+  await Promise.all([2, 3, 4].map((n) => grouped.ask(n)))
+  await first
+  expect(asked).toEqual([[1], [2, 3], [4, 7], [8]])
+})
+
+test('one that the database refuses takes nobody along; without the database all fail', async () => {
+  const grouped = new Grouped<string, string>(async (requests) => {
+    if (requests.includes('outage')) throw Object.assign(new Error('gone'), { code: '08006' })
+    if (requests.includes('senseless')) throw Object.assign(new Error('what?'), { code: '22P02' })
+    return requests
+  })
+  const outcomes = (requests: string[]) =>
+    Promise.all(requests.map((request) => grouped.ask(request).catch((error: Error) => error.message)))
+  expect(await outcomes(['a', 'senseless', 'b'])).toEqual(['a', 'what?', 'b'])
+  expect(await outcomes(['a', 'outage', 'b'])).toEqual(['gone', 'gone', 'gone'])
+  expect(await outcomes(['a'])).toEqual(['a'])
+})
