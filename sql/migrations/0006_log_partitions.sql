@@ -12,8 +12,8 @@ drop function if exists event.notify_attached(bigint, bigint);
 -- It is now bounded on request.
 drop function if exists event.changes_between(pg_snapshot, pg_snapshot, integer[]);
 
--- Where writers write: xid * 8 + part. Transactions from this id on write to this part, older ones to the one before it in the
--- ring. A sequence, because the newest value is seen by every snapshot; what has read it is not waited for. Only event.open_part()
+-- Where writers write: xid * 16 + part. Transactions from this id on write to this part, older ones to the one before it in the
+-- ring. While it is not yet sure that no younger ones write there too, 8 is added. A sequence, because the newest value is seen by every snapshot; what has read it is not waited for. Only event.open_part()
 -- sets it. See event.part_of().
 create sequence event.log_part_seq as bigint minvalue 0 start 0;
 select setval('event.log_part_seq', 0);

@@ -7,6 +7,11 @@ as $$
 declare
   v_id uuid;
 begin
+  if not exists (
+    select from event.log_origin as o join pg_control_system() as s on s.system_identifier = o.system_identifier
+  ) then
+    perform event.adopt_log();
+  end if;
   select i.id into v_id from event.incarnation as i;
   while v_id is null loop
     -- Of several at once, one writes and the others read what it wrote.

@@ -6,7 +6,7 @@ as $$
 declare
   v_place constant bigint := pg_sequence_last_value('event.log_part_seq'::regclass);
 begin
-  return case when xid >= (v_place >> 3)::text::xid8 then v_place & 7 else (v_place + 7) & 7 end;
+  return case when xid >= (v_place >> 4)::text::xid8 then v_place & 7 else (v_place + 7) & 7 end;
 end;
 $$;
 

@@ -8,7 +8,7 @@ as $$
 declare
   v_place constant bigint := pg_sequence_last_value('event.log_part_seq'::regclass);
 begin
-  if xid >= (v_place >> 3)::text::xid8 then
+  if xid >= (v_place >> 4)::text::xid8 and v_place & 8 = 0 then
     return array[v_place & 7];
   end if;
   return array(select p.part from event.log_part as p where p.end_xid is null or p.end_xid > parts_from.xid);
