@@ -35,7 +35,7 @@ export class Child {
     this.name = name
     this.process = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
       // gc is there in every run, so that a soak differs in nothing else
-      execArgv: ['--expose-gc', ...(options.nodeOptions ?? []), '--import', tsx],
+      execArgv: ['--expose-gc', '--import', tsx, ...(options.nodeOptions ?? [])],
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
