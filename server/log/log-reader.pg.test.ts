@@ -2,10 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
-import { LogReader, type Pass } from './log-reader.ts'
+import { LogReader, type Pass, type Rests } from './log-reader.ts'
 
-/** A reader of everything that is tracked, and what it has handed on. */
-async function readerOf(url: string, relationIds: () => readonly number[]) {
+/** A reader, and what it has handed on. */
+async function readerOf(
+  url: string,
+  relationIds: () => readonly number[],
+  { rests = {}, linger = 0 }: { rests?: Partial<Rests>; linger?: number } = {},
+) {
   const keys: string[][] = []
   const passes: Pass[] = []
   const reader = new LogReader({
@@ -16,9 +20,11 @@ async function readerOf(url: string, relationIds: () => readonly number[]) {
     deliver: async (pass) => {
       passes.push(pass)
       for (const { rows } of pass.transactions) keys.push(rows.map(({ key }) => key))
+      if (pass.transactions.length > 0) await sleep(Math.random() * linger)
     },
     welcome: async () => undefined,
     onEpoch: () => undefined,
+    rests,
   })
   await reader.start()
   return { reader, keys, passes, [Symbol.asyncDispose]: () => reader.close() }
@@ -100,6 +106,39 @@ test('writers of what nobody follows do not ring for each commit', async () => {
   await listener.query('select 1')
   expect(rings).toBeLessThan(250)
   expect(at.keys).toEqual([])
+  await writer.query('insert into t values (1)')
+  await until(() => at.keys.length === 1)
+})
+
+test('no wake-up is lost between readers that sleep and wake by turns', async () => {
+  await using database = await createTestDatabase()
+  const [writer, other] = [await database.connect(), await database.connect()]
+  await writer.query(`create table t (id int primary key); create table u (id int primary key);
+    select event.track('t'), event.track('u')`)
+  // None looks by itself: one ring too few, and the test waits in vain.
+  const rests = { asleepMs: 100_000, standbyMs: 100_000 }
+  await using one = await readerOf(database.url, () => [1], { rests, linger: 60 })
+  await using two = await readerOf(database.url, () => [1], { rests })
+  await using three = await readerOf(database.url, () => [2], { rests })
+  for (let i = 0; i < 300; i++) {
+    await sleep(Math.random() ** 3 * 40)
+    if (i % 5 === 0) void other.query('insert into u values ($1)', [i])
+    await writer.query('insert into t values ($1)', [i])
+    await until(() => one.keys.length === i + 1 && two.keys.length === i + 1)
+  }
+  await until(() => three.keys.length === 60)
+})
+
+test('who holds the bell and closes wakes who stands by', async () => {
+  await using database = await createTestDatabase()
+  const [writer, holder] = [await database.connect(), await database.connect()]
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  await holder.query('select pg_advisory_lock(event.bell_key())')
+  await using at = await readerOf(database.url, () => [1], { rests: { standbyMs: 100_000 } })
+  const isAsleep = `select clock_timestamp() - state_change > '100 ms' as yes from pg_stat_activity
+    where application_name = 'rowcast' and datname = current_database()`
+  while (!(await holder.query(isAsleep)).rows[0].yes) await sleep(10)
+  await holder.query('select event.bell_give_back()')
   await writer.query('insert into t values (1)')
   await until(() => at.keys.length === 1)
 })
