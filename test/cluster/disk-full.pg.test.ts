@@ -64,7 +64,7 @@ test('a full disk under the change log: the writer is told, nothing is left of i
   await writer.stop()
   await waitFor(async () => {
     const { rows: counted } = await client.query('select count(*)::int as n from entry')
-    expect((one.shown() as { entries: unknown[] }).entries.length).toBe(counted[0].n)
+    expect(one.shown().entries.length).toBe(counted[0].n)
   })
   await expectEqual([one, two, three], postgres.url)
   for (const page of [one, two, three]) expect(page.epochs.size).toBe(1)
