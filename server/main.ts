@@ -10,6 +10,7 @@ import { AccessWatch } from './gateway/access-watch.ts'
 import { Broadcast } from './gateway/broadcast.ts'
 import type { GatewayServer } from './gateway/connection.ts'
 import { encodedJsonParser } from './gateway/encoded-json.ts'
+import { Farewell } from './gateway/farewell.ts'
 import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import { Gateway, type Authenticate } from './gateway/gateway.ts'
@@ -48,9 +49,11 @@ export interface RowcastOptions {
 }
 
 const defaultMaxBufferedBytes = 4_000_000
+const defaultDrainMs = 10_000
 
 export interface Health {
-  readonly status: 'ok' | 'unavailable'
+  /** `draining`: it is about to end, and clients are to be sent elsewhere. */
+  readonly status: 'ok' | 'draining' | 'unavailable'
   /** Whether the change log is being read. */
   readonly isReading: boolean
   readonly connections: number
@@ -65,6 +68,11 @@ export interface Rowcast {
   /** Lists sessions and ends them, of whatever server. */
   readonly sessions: Sessions
   health(): Health
+  /**
+   * Sends the clients to other servers, each at a moment of its own within the time (default: 10 s), and lets nobody
+   * else in; `health` says `draining` from then on. Resolves when all have gone or the time is over: then `close`.
+   */
+  drain(withinMs?: number): Promise<void>
   /** Tells the clients, which try again elsewhere, and ends all connections. The HTTP server is the caller's. */
   close(): Promise<void>
 }
@@ -121,11 +129,17 @@ async function serve(
     parser: encodedJsonParser,
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
+    // a network that has gone silent is noticed by both sides within 20 s
+    pingInterval: 10_000,
+    pingTimeout: 10_000,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: [...allowedOrigins], credentials: true },
     allowRequest: (request, decide) =>
-      closing ? decide('closing', false) : decide(null, isAllowedOrigin(request, allowedOrigins)),
+      closing || farewell.isBegun
+        ? decide('closing', false)
+        : decide(null, isAllowedOrigin(request, allowedOrigins)),
   })
+  const farewell = new Farewell(io)
   const sessions = new SessionStore(pools.encoding, options.sessions)
   const following = new Following()
   const welcome = new Welcome({
@@ -196,11 +210,12 @@ async function serve(
     pool: pools.app,
     sessions: new Sessions(pools.app),
     health: () => ({
-      status: reader.isConnected ? 'ok' : 'unavailable',
+      status: closing || farewell.isBegun ? 'draining' : reader.isConnected ? 'ok' : 'unavailable',
       isReading: reader.isConnected,
       connections: gateway.connectionCount,
       sessions: gateway.sessionCount,
     }),
+    drain: (withinMs = defaultDrainMs) => farewell.bid(withinMs),
     close: () => (closing ??= close()),
   }
 }

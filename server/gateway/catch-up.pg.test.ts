@@ -32,7 +32,7 @@ async function attached(url: string, subscriptions: readonly (typeof tableA | ty
   })
   if (!reply.ok) throw new Error(reply.message)
   await socket.next('progress')
-  return { socket, session: reply.value.session }
+  return Object.assign(socket, { session: reply.value.session })
 }
 
 function changesOf(socket: TestSocket): string[] {
@@ -45,12 +45,9 @@ test('C-17 a client that takes nothing off costs a bounded amount, holds up nobo
      select event.track('a'); select event.track('b')`,
     { maxBufferedBytes: 1_000_000 },
   )
-  const { proxy, url } = await TcpProxy.before(at.server.url)
-  await using _proxy = proxy
-  const { socket: stuck } = await attached(url, [tableA, tableB])
-  const { socket: other } = await attached(at.server.url, [tableA, tableB])
-  await using _stuck = stuck
-  await using _other = other
+  await using proxy = await TcpProxy.start({ port: at.server.port })
+  await using stuck = await attached(`http://127.0.0.1:${proxy.port}`, [tableA, tableB])
+  await using other = await attached(at.server.url, [tableA, tableB])
   const count = 40
   proxy.setMode('half-open')
   // More than the buffers of the network hold: 40 MB.
@@ -79,14 +76,15 @@ test('E-65 many who come back at once, each from a place of its own, each get ex
   )
   const slow = await at.database.connect()
   const seen: { session: { id: string; token: string }; position: string }[] = []
-  const { shape } = await (await attached(at.server.url, [tableA])).socket.next('snapshot')
+  await using first = await attached(at.server.url, [tableA])
+  const { shape } = await first.next('snapshot')
   for (let i = 0; i < 30; i++) {
-    const { socket, session } = await attached(at.server.url, [tableA])
+    const socket = await attached(at.server.url, [tableA])
     if (i % 7 === 3) await slow.query(`begin; insert into a values (${1000 + i})`)
     await at.admin.query(`insert into a values (${i}); insert into b values (${i})`)
     if (i % 7 === 6) await slow.query('commit')
     const { to } = await socket.next('batch', (batch) => JSON.stringify(batch).includes(`"[${i}]"`))
-    seen.push({ session, position: to })
+    seen.push({ session: socket.session, position: to })
     socket.socket.disconnect()
   }
   await at.admin.query('insert into a values (100); insert into b values (100); delete from a where id = 3')
@@ -122,13 +120,11 @@ test('a table that is locked holds up only those who follow it', async () => {
     `create table a (id int primary key, x int); create table b (id int primary key);
      select event.track('a'); select event.track('b')`,
   )
-  const { socket: ofA } = await attached(at.server.url, [tableB])
-  await using _a = ofA
+  await using ofA = await attached(at.server.url, [tableB])
   const filtered = { ...tableA, where: { column: 'x', op: 'gt', value: 1 } } as const
   const { id } = await ofA.subscribe(filtered)
   await ofA.next('snapshot', (snapshot) => snapshot.subscription === id)
-  const { socket: ofB } = await attached(at.server.url, [tableB])
-  await using _b = ofB
+  await using ofB = await attached(at.server.url, [tableB])
 
   const locker = await at.database.connect()
   await at.admin.query('insert into a values (1, 5)')

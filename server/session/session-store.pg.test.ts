@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
@@ -196,6 +196,7 @@ describe('attaching', () => {
     const store = server()
     const key = await store.create(ann)
     await store.attach(key.id, await follow(row(1), row(2)))
+    store.detach(key.id)
     await store.leave()
     const other = await database.connect()
     await other.query('begin')
@@ -203,12 +204,12 @@ describe('attaching', () => {
     const wanted = [
       { session_id: key.id, id: one?.id, kind: 'row', relation_id: one?.relation.id, key: '[1]' },
     ]
-    await other.query(`select event.attach_sessions(gen_random_uuid(), $1, $2, null)`, [
+    await other.query(`select event.attach_sessions(gen_random_uuid(), $1, $2, '30 days')`, [
       JSON.stringify([{ id: key.id, is_alone: true }]),
       JSON.stringify(wanted),
     ])
-    const attaching = server().attach(key.id, await follow(row(2)))
-    await sleep(20)
+    const attaching = store.attach(key.id, await follow(row(2)))
+    await Promise.race([attaching, sleep(200)]) // it waits for the other
     await other.query('commit')
     await attaching
     expect(await followed(key)).toEqual(['[1]', '[2]'])
