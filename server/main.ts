@@ -167,6 +167,7 @@ async function serve(
       await welcome.begin(pass)
     },
     onEpoch: () => gateway.restartAll(),
+    onGap: () => gateway.restartAll(),
   })
   const gateway = new Gateway({
     io,

@@ -17,6 +17,7 @@ const reader = new LogReader({
   },
   welcome: async () => undefined,
   onEpoch: () => undefined,
+  onGap: () => undefined,
 })
 await reader.start()
 say('started')

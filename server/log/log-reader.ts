@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sqlStates } from '../../shared/errors.ts'
+import { sqlStateOf } from '../db/failures.ts'
 import { connectEncoding, type Database } from '../db/pool.ts'
 import { Doorbell, givenBack } from './doorbell.ts'
-import { readLog, type LogTransaction } from './read-log.ts'
+import { readLog, type LogBounds, type LogReading, type LogTransaction } from './read-log.ts'
 
 /** What one pass of the reader found, inside the transaction that saw it. */
 export interface Pass {
@@ -35,8 +37,12 @@ export interface LogReaderOptions {
   welcome(pass: Pass): Promise<void>
   /** The database may have taken back what was seen: positions of before mean nothing. */
   onEpoch(epoch: string): void
+  /** What came next has been pruned before it was read, and the reader goes on from now: nobody's rows are right any more. */
+  onGap(): void
   /** For tests. */
   readonly rests?: Partial<Rests>
+  /** For tests. */
+  readonly bounds?: LogBounds
 }
 
 /** How long a reader sleeps, at the most, before it looks by itself. */
@@ -60,6 +66,8 @@ const pollMs = 2
 const slowPollMs = 20
 /** Finding nothing this often, the reader tries to sleep. */
 const emptyPassesBeforeSleep = 3
+/** Whoever follows something else is not kept waiting for a table that is just being altered. */
+const lockTimeoutMs = 1_000
 const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
 
 /**
@@ -128,14 +136,18 @@ export class LogReader {
       } catch (error) {
         if (this.#closing.signal.aborted) return
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
-        this.#options.logger.warn(
-          { err: error, delayMs },
-          'lost the database while reading the log; trying again',
-        )
-        this.#drop()
+        const isLost = failures > 1 || !(await this.#rollBack())
+        if (isLost) this.#drop()
+        const what = isLost ? 'lost the database while reading the log' : 'could not hand on what was read'
+        this.#options.logger.warn({ err: error, delayMs }, `${what}; trying again`)
         await sleep(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
       }
     }
+  }
+
+  /** True if the connection can be gone on with: it was not the connection that failed. */
+  async #rollBack(): Promise<boolean> {
+    return (await this.#connection?.client.query('rollback').catch(() => undefined)) !== undefined
   }
 
   #drop(): void {
@@ -157,7 +169,7 @@ export class LogReader {
       })
       client.on('error', () => this.#rouse())
       client.on('end', () => this.#rouse())
-      await client.query('listen rowcast')
+      await client.query(`listen rowcast; set lock_timeout = '${lockTimeoutMs}ms'`)
       const { rows } = await client.query(
         'select event.epoch() as epoch, pg_current_snapshot()::text as snapshot',
       )
@@ -214,14 +226,20 @@ export class LogReader {
       'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
     )
     const to: string = (results as unknown as pg.QueryResult[])[1]?.rows[0].snapshot
-    const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
+    const reading = await this.#read(client, position.snapshot, to)
+    if (reading === 'expired') {
+      await client.query('rollback')
+      this.#position = { epoch: position.epoch, snapshot: to }
+      this.#options.logger.warn('changes have been pruned before they were read; going on from now')
+      this.#options.onGap()
+      return false
+    }
     const pass: Pass = {
       startedAt,
       epoch: position.epoch,
       from: position.snapshot,
       to,
-      transactions,
-      heavy: [],
+      ...reading,
       client,
       exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
     }
@@ -229,7 +247,16 @@ export class LogReader {
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
     await client.query('commit')
-    return transactions.length > 0
+    return reading.transactions.length > 0 || reading.heavy.length > 0
+  }
+
+  async #read(client: pg.Client, from: string, to: string): Promise<LogReading | 'expired'> {
+    try {
+      return await readLog(client, from, to, this.#options.relationIds(), this.#options.bounds)
+    } catch (error) {
+      if (sqlStateOf(error) === sqlStates.position_expired) return 'expired'
+      throw error
+    }
   }
 
   async #rest(ms: number): Promise<void> {
