@@ -9,7 +9,7 @@ import type { ResetReason } from '../shared/protocol.ts'
 import type { Subscription } from '../shared/subscription.ts'
 import { showPage } from './page.tsx'
 import type { Random } from './random.ts'
-import { statementOf, type FaultRecord, type Statement } from './records.ts'
+import { statementOf, type FaultRecord, type Statement, type Subscribed } from './records.ts'
 import { tapWire, type WireTap } from './wire-tap.ts'
 import { alwaysFollowed, clientRole, followedAtTimes, followedByFew, shownByPages } from './workload.ts'
 
@@ -121,7 +121,8 @@ export class FaultClient {
     const { name, urls, random, shared, isPage, record } = this.#parts
     const url = urls[this.#device] ?? urls[0]
     const known = shared?.key ?? this.#session
-    record({ kind: 'begun', client: name, isResumed: known !== undefined })
+    // how far a session is that two use is not for one of them to know
+    record({ kind: 'begun', client: name, isResumed: known !== undefined && !shared })
     this.#position = undefined
     tapWire(url, this.#tap())
     const options: ClientOptions = {
@@ -133,6 +134,7 @@ export class FaultClient {
       maxRetryDelayMs: 2_000,
       acknowledgeMs: 1_000,
       session: this.#sessionStore(),
+      restore: random.chance(0.3),
       onError: ({ code, message }) => record({ kind: 'reported', client: name, code, message }),
     }
     const client = createClient(options)
@@ -146,7 +148,7 @@ export class FaultClient {
       if (state.position !== before.position || state.relations !== before.relations) this.#look()
     })
     this.#follow('accounts', alwaysFollowed.accounts)
-    this.#recordLedger(client)
+    this.#recordLedger(client, known !== undefined)
     if (isPage)
       for (const [following, subscription] of Object.entries(shownByPages))
         this.#follow(following, subscription)
@@ -226,10 +228,14 @@ export class FaultClient {
     if (subscription) this.#follow(name, subscription)
   }
 
-  #follow(name: string, subscription: Subscription, isRecorded = false): void {
+  #follow(
+    name: string,
+    subscription: Subscription,
+    recorded: Pick<Subscribed, 'isRecorded' | 'hasInbox'> = { isRecorded: false },
+  ): void {
     const followed = this.#client?.follow(subscription)
     if (!followed) return
-    this.#parts.record({ kind: 'subscribed', client: this.name, name, subscription, isRecorded })
+    this.#parts.record({ kind: 'subscribed', client: this.name, name, subscription, ...recorded })
     const following = { subscription, followed, data: nothing, stop: () => undefined as void }
     this.#followings.set(name, following)
     following.stop = followed.subscribe(() => this.#look())
@@ -237,9 +243,9 @@ export class FaultClient {
   }
 
   /** The changes themselves, besides the rows: each is to come once. */
-  #recordLedger(client: Client): void {
+  #recordLedger(client: Client, hasInbox: boolean): void {
     const name = 'ledger'
-    this.#follow(name, alwaysFollowed.ledger, true)
+    this.#follow(name, alwaysFollowed.ledger, { isRecorded: true, hasInbox })
     const changes = client.changes('ledger', { last: 10_000 })
     let last: unknown
     changes.subscribe(() => {

@@ -150,7 +150,7 @@ async function terminateBackends(world: World, { amount }: ScheduledFault): Prom
   await ignoringOutage(
     world.query(
       `select pg_terminate_backend(pid) from
-        (select pid from pg_stat_activity where application_name = 'rowcast' order by random() limit $1) as some`,
+        (select pid from pg_stat_activity where application_name = 'rowcast' order by random() limit $1) as chosen`,
       [amount],
     ),
   )
@@ -186,8 +186,14 @@ async function endSession(world: World, { target }: ScheduledFault): Promise<voi
   )
 }
 
+/** As if weeks passed in a second: everything up to now is thrown away, also under who has not read it yet. */
 async function pruneLog(world: World): Promise<void> {
-  await ignoringOutage(world.query(`select event.tend_log()`))
+  for (let weeks = 4; weeks <= 16; weeks += 4) {
+    await ignoringOutage(
+      world.query(`select event.tend_log_at(clock_timestamp() + $1 * interval '1 week')`, [weeks]),
+    )
+    await sleep(200)
+  }
 }
 
 /** PostgreSQL may be down by another fault. */
@@ -196,6 +202,3 @@ async function ignoringOutage(work: Promise<unknown>): Promise<void> {
     if (!/ECONNREFUSED|ECONNRESET|terminat|starting up|shutting down/.test(error.message)) throw error
   })
 }
-
-/** Kinds that the product cannot be tried with yet. */
-export const unavailableKinds: readonly FaultKind[] = []
