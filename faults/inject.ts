@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResetReason } from '../shared/protocol.ts'
-import type { FaultKind, ScheduledFault } from './schedule.ts'
+import type { ScheduledFault } from './schedule.ts'
 import type { ClientLink, ServerSlot, World } from './world.ts'
 
 /** Does something bad to a world, and undoes it. Resolves when it is over. */
