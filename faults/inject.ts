@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ResetReason } from '../shared/protocol.ts'
+import type { Fault } from './records.ts'
 import type { ScheduledFault } from './schedule.ts'
 import type { ClientLink, ServerSlot, World } from './world.ts'
 
@@ -9,7 +9,7 @@ type Inject = (world: World, fault: ScheduledFault) => Promise<void>
 interface Hit {
   /** Whom it hits; undefined: there is nobody whom it could. */
   readonly target?: string | undefined
-  readonly resets?: ResetReason
+  readonly leadsTo?: NonNullable<Fault['leadsTo']>
 }
 
 /** What a run is not to do: its first server then lives for all of it. */
@@ -21,9 +21,9 @@ export interface Sparing {
 export async function inject(world: World, fault: ScheduledFault, sparing: Sparing): Promise<boolean> {
   const act = prepared(world, fault, sparing)
   if (!act) return false
-  const { target, resets, work } = act
+  const { target, leadsTo, work } = act
   const noted = { kind: 'fault' as const, fault: fault.kind, ...(target !== undefined && { target }) }
-  world.record({ ...noted, phase: 'begin', ...(resets && { resets }) })
+  world.record({ ...noted, phase: 'begin', ...(leadsTo && { leadsTo }) })
   try {
     await work(world, fault)
   } finally {
@@ -38,10 +38,10 @@ function prepared(
   { isFirstServerSpared }: Sparing,
 ): (Hit & { work: Inject }) | undefined {
   const { kind, target } = fault
-  if (kind === 'postgres_restart') return { resets: 'epoch_changed', work: restartPostgres }
+  if (kind === 'postgres_restart') return { leadsTo: ['epoch_changed'], work: restartPostgres }
   if (kind === 'backend_terminate') return { work: terminateBackends }
-  if (kind === 'session_end') return { work: endSession }
-  if (kind === 'log_prune') return { resets: 'position_expired', work: pruneLog }
+  if (kind === 'session_end') return { leadsTo: ['session_not_found'], work: endSession }
+  if (kind === 'log_prune') return { leadsTo: ['position_expired'], work: pruneLog }
   if (kind.startsWith('client_')) {
     const link = choose(
       world.links.filter(({ proxy }) => proxy.connectionCount > 0),
