@@ -18,6 +18,7 @@ import { settleUnreadable } from './gateway/settle-unreadable.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
+import { LogUpkeep } from './log/log-upkeep.ts'
 import { Definitions } from './routing/definitions.ts'
 import { SessionEndings } from './session/session-endings.ts'
 import { SessionStore, type SessionOptions } from './session/session-store.ts'
@@ -188,8 +189,10 @@ async function serve(
     onEnd,
     onListening: () => void upkeep.run(),
   })
+  const logUpkeep = new LogUpkeep({ pool: pools.encoding, logger })
   await reader.start()
   upkeep.start()
+  logUpkeep.start()
   endings.start()
   io.attach(options.httpServer)
   logger.info('reading the change log')
@@ -199,7 +202,7 @@ async function serve(
     io.engine.close()
     await reader.close()
     await welcome.settle()
-    await Promise.all([endings.close(), upkeep.close()])
+    await Promise.all([endings.close(), upkeep.close(), logUpkeep.close()])
     await sessions
       .leave()
       .catch((error: unknown) => logger.warn({ err: error }, 'could not say that the server ends'))
