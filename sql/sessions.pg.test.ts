@@ -296,6 +296,7 @@ describe('sessions', () => {
       `event.touch_sessions('{}', null, null)`,
       `event.acknowledge_sessions('[]')`,
       `event.forget_expired_sessions()`,
+      `event.forget_lost_servers()`,
       `event.is_attached('${session}')`,
     ])
       await expect(connection.query(`select ${statement}`), statement).rejects.toEqual(

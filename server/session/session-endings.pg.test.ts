@@ -58,7 +58,7 @@ test('what has no server, or has expired, is not told', async () => {
   const [{ id: inSql }] = (await sql.query('select event.session_create() as id')).rows
   const expired = await store.create({ role: 'app_user', claims: {} })
   await sql.query(`update event.session set expires_at = now() - interval '1 s' where id = $1`, [expired.id])
-  await store.forgetExpired()
+  await store.clearUp()
   await new Sessions(pool).end(inSql)
   const last = await store.create({ role: 'app_user', claims: {} })
   await new Sessions(pool).end(last.id)

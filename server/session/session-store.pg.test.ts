@@ -222,7 +222,8 @@ describe('attaching', () => {
     await killed()
     await here.attach(key.id, await follow(row(2)))
     expect(await followed(key)).toEqual(['[2]'])
-    expect(await here.renew()).toEqual([])
+    await here.renew()
+    await here.clearUp()
     expect(await rows('select from event.server')).toHaveLength(1)
     expect(await rows('select from event.server_session')).toHaveLength(1)
     await dead.renew()
@@ -243,7 +244,7 @@ describe('attaching', () => {
     await store.deleteSubscription(key.id, 'x')
     expect(await rows('select from event.subscription')).toEqual([])
     expect(await rows('select from event.server_session')).toEqual([])
-    expect(await store.renew()).toEqual([key.id])
+    expect((await store.renew()).ended).toEqual([key.id])
   })
 
   test('ending races with attaching, following and renewing: clean errors, nothing left behind', async () => {
@@ -266,12 +267,12 @@ describe('attaching', () => {
         await sleep(i % 11)
         await sessions.end(id)
       }),
-      ...Array.from({ length: 5 }, () => stores[0]!.forgetExpired()),
+      ...Array.from({ length: 5 }, () => stores[0]!.clearUp()),
     ])
     for (const failure of failures) expect(failure).toEqual(notFound())
     for (const table of ['session', 'subscription', 'server_session'])
       expect(await rows(`select from event.${table}`)).toEqual([])
-    for (const store of stores) expect((await store.renew()).length).toBeLessThanOrEqual(keys.length)
+    for (const store of stores) expect((await store.renew()).ended.length).toBeLessThanOrEqual(keys.length)
   })
 })
 
@@ -343,10 +344,10 @@ describe('expiry', () => {
     await expect(store.open(unused, ann)).rejects.toEqual(notFound())
     await expect(store.attach(unused.id, [])).rejects.toEqual(notFound())
     await expect.poll(() => rows('select from event.server_session')).toHaveLength(1)
-    await store.forgetExpired()
+    await store.clearUp()
     expect(await rows('select id from event.session')).toEqual([{ id: used.id }])
     expect(await rows('select session_id as id from event.subscription')).toEqual([{ id: used.id }])
-    expect(await store.renew()).toEqual([])
+    expect((await store.renew()).ended).toEqual([])
     expect(await expiresInDays(used)).toBe(2)
     await store.open(used, ann)
   })
