@@ -233,8 +233,9 @@ class Writer {
       } else {
         // its own items and those that were there in the beginning, which belong to nobody
         const id = chance(0.5) ? old : -int(1, options.size.items)
-        if (chance(0.7)) await transaction.add('public.item', id, 'score', int(-30, 30))
-        else await transaction.add('public.item', id, 'team', int(-1, 1))
+        const sign = chance(0.5) ? 1 : -1 // and never nothing, which would be no change
+        if (chance(0.7)) await transaction.add('public.item', id, 'score', sign * int(1, 30))
+        else await transaction.add('public.item', id, 'team', sign)
       }
     }
   }
