@@ -52,14 +52,15 @@ function encodeChange(
   columns: ReadonlySet<string> | null,
   to: readonly number[],
 ): string {
-  const { op, new: content } = change.row
+  const { op, key, new: content } = change.row
+  const head = `{"op":"${op}","relation":${JSON.stringify(change.relationName)},"key":${JSON.stringify(key)}`
   const tail = `,"for":[${to.join(',')}]}`
-  if (op === 'row_delete') return change.head + tail
+  if (op === 'row_delete') return head + tail
   const json =
     columns === null
       ? content
       : JSON.stringify(
           Object.fromEntries(Object.entries(change.content).filter(([column]) => columns.has(column))),
         )
-  return `${change.head},"${op === 'row_insert' ? 'row' : 'fields'}":${json}${tail}`
+  return `${head},"${op === 'row_insert' ? 'row' : 'fields'}":${json}${tail}`
 }

@@ -41,13 +41,6 @@ export interface StoredSubscription {
   readonly since: string
 }
 
-export interface Renewal {
-  /** Sessions that are attached to this server and are no more. */
-  readonly ended: readonly string[]
-  /** The database's clock, since 1970. */
-  readonly clockMs: number
-}
-
 const defaultExpireAfterMs = 30 * 24 * 60 * 60 * 1000
 const defaultMaxPerIdentity = 100
 
@@ -69,12 +62,9 @@ export class SessionStore {
   #turn: Promise<unknown> = Promise.resolve()
 
   readonly #creating = new Grouped((sessions: readonly NewSession[]) => this.#createAll(sessions))
-  readonly #opening = new Grouped((ids: readonly string[]) => this.#openAll(ids, false))
-  // What they follow may be much.
-  readonly #restoring = new Grouped((ids: readonly string[]) => this.#openAll(ids, true), { limit: 50 })
-  readonly #following = new Grouped(
-    (requests: readonly FollowRequest[]) => this.#inTurn(() => this.#followAll(requests)),
-    { limit: 5_000, sizeOf: ({ definitions }) => 1 + definitions.length },
+  readonly #opening = new Grouped((requests: readonly OpenRequest[]) => this.#openAll(requests))
+  readonly #following = new Grouped((requests: readonly FollowRequest[]) =>
+    this.#inTurn(() => this.#followAll(requests)),
   )
   readonly #leaving = new Grouped((sessions: readonly string[]) =>
     this.#inTurn(() => this.#leaveAll(sessions)),
@@ -119,8 +109,7 @@ export class SessionStore {
    */
   async open(key: SessionKey, identity: Identity, { withSubscriptions = false } = {}): Promise<OpenSession> {
     const owner = ownerOf(identity)
-    const group = withSubscriptions ? this.#restoring : this.#opening
-    const row = isUuid(key.id) ? await group.ask(key.id) : undefined
+    const row = isUuid(key.id) ? await this.#opening.ask({ id: key.id, withSubscriptions }) : undefined
     const isMine =
       row?.tokenHash &&
       timingSafeEqual(row.tokenHash, hashOf(key.token)) &&
@@ -180,20 +169,24 @@ export class SessionStore {
     await this.#acknowledging.ask({ id: session, epoch, snapshot })
   }
 
-  /** Says that this server runs, and keeps the sessions that are attached to it from expiring. */
-  async renew(): Promise<Renewal> {
+  /**
+   * Says that this server runs, and keeps the sessions that are attached to it from expiring.
+   *
+   * @returns those among them that are no more: they have been ended
+   */
+  async renew(): Promise<string[]> {
     const { rows } = await this.#inTurn(() =>
-      this.#pool.query(
-        `select array(select event.renew_sessions($1, $2, $3)) as ended, (extract(epoch from now()) * 1000)::float8 as "clockMs"`,
-        [this.#serverId, [...this.#attached.keys()], this.#expiresAfter],
-      ),
+      this.#pool.query('select id from event.renew_sessions($1, $2, $3) as id', [
+        this.#serverId,
+        [...this.#attached.keys()],
+        this.#expiresAfter,
+      ]),
     )
-    return rows[0]
+    return rows.map(({ id }) => id)
   }
 
-  /** Deletes what has expired, and what servers have left that run no more. Not to be called when the clock has just jumped. */
-  async clearUp(): Promise<void> {
-    await this.#pool.query('select event.forget_lost_servers()')
+  /** Deletes what has expired. */
+  async forgetExpired(): Promise<void> {
     const atOnce = 1000
     const forget = () => this.#pool.query('select event.forget_expired_sessions($1) as count', [atOnce])
     while (Number((await forget()).rows[0].count) === atOnce);
@@ -224,10 +217,13 @@ export class SessionStore {
     return sessions.map(({ id }) => created.has(id))
   }
 
-  async #openAll(ids: readonly string[], withSubscriptions: boolean): Promise<(SessionRow | undefined)[]> {
-    const { rows } = await this.#pool.query<SessionRow>(openSql, [ids, withSubscriptions])
+  async #openAll(requests: readonly OpenRequest[]): Promise<(SessionRow | undefined)[]> {
+    const { rows } = await this.#pool.query<SessionRow>(openSql, [
+      requests.map(({ id }) => id),
+      requests.filter(({ withSubscriptions }) => withSubscriptions).map(({ id }) => id),
+    ])
     const found = new Map(rows.map((row) => [row.id, row]))
-    return ids.map((id) => found.get(id))
+    return requests.map(({ id }) => found.get(id))
   }
 
   async #followAll(requests: readonly FollowRequest[]): Promise<boolean[]> {
@@ -273,6 +269,11 @@ interface NewSession {
   readonly at_most: number | null
 }
 
+interface OpenRequest {
+  readonly id: string
+  readonly withSubscriptions: boolean
+}
+
 interface FollowRequest {
   readonly session: string
   /** Without another connection to this server. */
@@ -296,7 +297,7 @@ interface SessionRow {
 
 const openSql = `
   select s.id, s.owner::text, s.subject, s.token_hash as "tokenHash", s.epoch, s.position::text as snapshot,
-         case when $2 then (
+         case when s.id = any ($2) then (
            select json_agg(json_build_object('id', u.id, 'kind', u.kind, 'key', u.key, 'column_name', u.column_name,
                     'definition', u.definition, 'since', u.since::text,
                     'relation', format('%I.%I', coalesce(n.nspname, t.schema_name), coalesce(c.relname, t.relation_name)))

@@ -12,9 +12,9 @@ drop function if exists event.notify_attached(bigint, bigint);
 -- It is now bounded on request.
 drop function if exists event.changes_between(pg_snapshot, pg_snapshot, integer[]);
 
--- Where writers write: xid * 16 + part. Transactions from this id on write to this part, older ones to the one before it in the
--- ring. While it is not yet sure that no younger ones write there too, 8 is added. A sequence, because the newest value is seen by every snapshot; what has read it is not waited for. Only event.open_part()
--- sets it. See event.part_of().
+-- Where writers write: xid * 16 + part. All that transactions from this id on have written is there, or in parts yet to
+-- come; as long as that is not sure, 8 is added. A sequence, because every snapshot sees its newest value, and nobody waits
+-- for it. Only event.open_part() sets it.
 create sequence event.log_part_seq as bigint minvalue 0 start 0;
 select setval('event.log_part_seq', 0);
 

@@ -12,7 +12,7 @@ begin
   if exists (select from event.log_origin as o where o.system_identifier = v_cluster) then
     return;
   end if;
-  v_xid := event.open_part((pg_sequence_last_value('event.log_part_seq'::regclass) & 7)::integer);
+  v_xid := event.open_part((pg_sequence_last_value('event.log_part_seq'::regclass) & 7)::integer, clock_timestamp());
   update event.log_part as p set end_xid = v_xid::text::xid8, over_at = null where p.closed_at is not null;
   perform setval('event.log_horizon_seq', 0);
 

@@ -7,7 +7,7 @@
 -- may be in a later part than need be, never in an earlier one.
 --
 -- What is said holds at once, though this transaction may fail: event.tend_log_at() then finds it out, and does this again.
-create or replace function event.open_part(part integer) returns bigint
+create or replace function event.open_part(part integer, at timestamptz) returns bigint
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -23,13 +23,14 @@ begin
   perform setval('event.log_part_seq', v_xid * 16 + part);
 
   update event.log_part as p
-  set opened_at = coalesce(p.opened_at, clock_timestamp()), closed_at = clock_timestamp(), end_xid = v_xid::text::xid8
-  where p.part <> open_part.part and p.closed_at is null and (p.opened_at is not null or p.part = (open_part.part + 7) & 7);
+  set opened_at = coalesce(p.opened_at, at), closed_at = at, end_xid = v_xid::text::xid8
+  where p.part <> open_part.part and p.closed_at is null
+    and (p.opened_at is not null or pg_relation_size(format('event.change_%s', p.part)::regclass) > 0);
   update event.log_part as p
-  set opened_at = clock_timestamp(), closed_at = null, end_xid = null, over_at = null
+  set opened_at = at, closed_at = null, end_xid = null, over_at = null
   where p.part = open_part.part and (p.opened_at is null or p.closed_at is not null);
   return v_xid;
 end;
 $$;
 
-revoke execute on function event.open_part(integer) from public;
+revoke execute on function event.open_part(integer, timestamptz) from public;

@@ -29,7 +29,7 @@ begin
     or (select array_agg(p.part) from event.log_part as p where p.opened_at is not null and p.closed_at is null)
       is distinct from array[(v_place & 7)::integer]
   then
-    perform event.open_part((v_place & 7)::integer);
+    perform event.open_part((v_place & 7)::integer, at);
   end if;
 
   -- A clock that was ahead must not keep things for longer.
@@ -74,7 +74,7 @@ begin
     select from event.log_part as p
     where p.part = tend_log_at.part and p.opened_at is null and (p.freed_xid = pg_current_xact_id_if_assigned()) is not true
   ) then
-    perform event.open_part(part);
+    perform event.open_part(part, at);
     did := 'opened';
     return next;
   end if;
