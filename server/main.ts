@@ -10,6 +10,7 @@ import { AccessWatch } from './gateway/access-watch.ts'
 import { Broadcast } from './gateway/broadcast.ts'
 import type { GatewayServer } from './gateway/connection.ts'
 import { encodedJsonParser } from './gateway/encoded-json.ts'
+import { Farewell } from './gateway/farewell.ts'
 import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import { Gateway, type Authenticate } from './gateway/gateway.ts'
@@ -17,6 +18,7 @@ import { settleUnreadable } from './gateway/settle-unreadable.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
+import { LogUpkeep } from './log/log-upkeep.ts'
 import { Definitions } from './routing/definitions.ts'
 import { SessionEndings } from './session/session-endings.ts'
 import { SessionStore, type SessionOptions } from './session/session-store.ts'
@@ -48,9 +50,11 @@ export interface RowcastOptions {
 }
 
 const defaultMaxBufferedBytes = 4_000_000
+const defaultDrainMs = 10_000
 
 export interface Health {
-  readonly status: 'ok' | 'unavailable'
+  /** `draining`: it is about to end, and clients are to be sent elsewhere. */
+  readonly status: 'ok' | 'draining' | 'unavailable'
   /** Whether the change log is being read. */
   readonly isReading: boolean
   readonly connections: number
@@ -65,6 +69,11 @@ export interface Rowcast {
   /** Lists sessions and ends them, of whatever server. */
   readonly sessions: Sessions
   health(): Health
+  /**
+   * Sends the clients to other servers, each at a moment of its own within the time (default: 10 s), and lets nobody
+   * else in; `health` says `draining` from then on. Resolves when all have gone or the time is over: then `close`.
+   */
+  drain(withinMs?: number): Promise<void>
   /** Tells the clients, which try again elsewhere, and ends all connections. The HTTP server is the caller's. */
   close(): Promise<void>
 }
@@ -121,11 +130,17 @@ async function serve(
     parser: encodedJsonParser,
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
+    // a network that has gone silent is noticed by both sides within 20 s
+    pingInterval: 10_000,
+    pingTimeout: 10_000,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: [...allowedOrigins], credentials: true },
     allowRequest: (request, decide) =>
-      closing ? decide('closing', false) : decide(null, isAllowedOrigin(request, allowedOrigins)),
+      closing || farewell.isBegun
+        ? decide('closing', false)
+        : decide(null, isAllowedOrigin(request, allowedOrigins)),
   })
+  const farewell = new Farewell(io)
   const sessions = new SessionStore(pools.encoding, options.sessions)
   const following = new Following()
   const welcome = new Welcome({
@@ -153,6 +168,7 @@ async function serve(
       await welcome.begin(pass)
     },
     onEpoch: () => gateway.restartAll(),
+    onGap: () => gateway.restartAll(),
   })
   const gateway = new Gateway({
     io,
@@ -173,8 +189,10 @@ async function serve(
     onEnd,
     onListening: () => void upkeep.run(),
   })
+  const logUpkeep = new LogUpkeep({ pool: pools.encoding, logger })
   await reader.start()
   upkeep.start()
+  logUpkeep.start()
   endings.start()
   io.attach(options.httpServer)
   logger.info('reading the change log')
@@ -184,7 +202,7 @@ async function serve(
     io.engine.close()
     await reader.close()
     await welcome.settle()
-    await Promise.all([endings.close(), upkeep.close()])
+    await Promise.all([endings.close(), upkeep.close(), logUpkeep.close()])
     await sessions
       .leave()
       .catch((error: unknown) => logger.warn({ err: error }, 'could not say that the server ends'))
@@ -196,11 +214,12 @@ async function serve(
     pool: pools.app,
     sessions: new Sessions(pools.app),
     health: () => ({
-      status: reader.isConnected ? 'ok' : 'unavailable',
+      status: closing || farewell.isBegun ? 'draining' : reader.isConnected ? 'ok' : 'unavailable',
       isReading: reader.isConnected,
       connections: gateway.connectionCount,
       sessions: gateway.sessionCount,
     }),
+    drain: (withinMs = defaultDrainMs) => farewell.bid(withinMs),
     close: () => (closing ??= close()),
   }
 }

@@ -209,6 +209,101 @@ describe('sessions', () => {
     await expect(news()).rejects.toEqual(hasCode('session_not_found'))
   })
 
+  test('a session made in SQL has no expiry unless given, and each use moves it on', async () => {
+    const expiry = async (of: string) => {
+      const { rows } = await client.query(
+        `select round(extract(epoch from expires_at - now()) / 3600)::int as hours from event.session_list where id = $1`,
+        [of],
+      )
+      return rows[0]?.hours
+    }
+    expect(await expiry(session)).toBeNull()
+    const { rows } = await client.query(`select event.session_create(interval '10 hours') as id`)
+    const of: string = rows[0].id
+    const age = () =>
+      client.query(`update event.session set expires_at = expires_at - interval '4 hours' where id = $1`, [
+        of,
+      ])
+    expect(await expiry(of)).toBe(10)
+    await age()
+    await call('subscribe_table', 'person', client, of)
+    expect(await expiry(of)).toBe(6)
+    await call('session_attach', undefined, client, of)
+    expect(await expiry(of)).toBe(10)
+    await age()
+    await client.query(`insert into person values (3)`)
+    await call('ack', (await inbox(client, of))[0]?.position, client, of)
+    expect(await expiry(of)).toBe(10)
+    for (const senseless of ['0', '-1 day'])
+      await expect(
+        client.query(`select event.session_create($1::interval)`, [senseless]),
+      ).rejects.toMatchObject({
+        code: '22023',
+      })
+  })
+
+  test('expired sessions are forgotten, a few at a time and without waiting, also where no server runs', async () => {
+    const other = await connect()
+    const ids: string[] = []
+    for (let i = 0; i < 3; i++) ids.push(await createSession(client))
+    await call('subscribe_table', 'person', client, ids[0])
+    await client.query(`update event.session set expires_at = now() - interval '1 s' where id = any ($1)`, [
+      ids,
+    ])
+    await other.query('begin')
+    await other.query('select from event.session where id = $1 for update', [ids[2]])
+    const forget = async () => (await client.query('select event.forget_expired_sessions(1) as n')).rows[0].n
+    expect([await forget(), await forget(), await forget()]).toEqual(['1', '1', '0'])
+    await other.query('rollback')
+    const last = await createSession(client)
+    const { rows } = await client.query('select id from event.session')
+    expect(rows.map(({ id }) => id).sort()).toEqual([session, last].sort())
+    expect((await client.query('select from event.subscription')).rows).toEqual([])
+  })
+
+  test('sessions are listed: one sees those that one may use, and the owner of Rowcast sees all', async () => {
+    const [owner, guest] = [await stranger(), await stranger()]
+    const of = await createSession(owner.connection)
+    await client.query(`grant select on person to ${owner.role}`)
+    await call('subscribe_table', 'person', owner.connection, of)
+    const list = async (on: pg.Client) =>
+      (
+        await on.query(
+          `select id, owner, subject, subscriptions::int, is_attached from event.session_list order by created_at`,
+        )
+      ).rows
+    const mine = { id: of, owner: owner.role, subject: null, subscriptions: 1, is_attached: false }
+    expect(await list(owner.connection)).toEqual([mine])
+    expect(await list(guest.connection)).toEqual([])
+    await call('session_grant', guest.role, owner.connection, of)
+    expect(await list(guest.connection)).toEqual([mine])
+    await call('session_attach', undefined, guest.connection, of)
+    expect((await list(client)).map(({ id, is_attached }) => [id, is_attached])).toEqual([
+      [session, false],
+      [of, true],
+    ])
+    await client.query(`update event.session set expires_at = now() where id = $1`, [of])
+    expect((await list(client)).map(({ id }) => id)).toEqual([session])
+  })
+
+  test('what is for servers only, nobody else may call', async () => {
+    const { connection } = await stranger()
+    for (const statement of [
+      `event.create_sessions('[]', null)`,
+      `event.attach_sessions('${session}', '[]', '[]', null)`,
+      `event.renew_sessions('${session}', '{}', null)`,
+      `event.leave_sessions('${session}', '{}')`,
+      `event.touch_sessions('{}', null, null)`,
+      `event.acknowledge_sessions('[]')`,
+      `event.forget_expired_sessions()`,
+      `event.forget_lost_servers()`,
+      `event.is_attached('${session}')`,
+    ])
+      await expect(connection.query(`select ${statement}`), statement).rejects.toEqual(
+        hasCode('permission_denied'),
+      )
+  })
+
   test('E-20 deleting a session removes its subscriptions, its inbox and its attachments; a second time is an error', async () => {
     await call('subscribe_table', 'person')
     await call('session_attach')

@@ -32,6 +32,7 @@ export class TcpProxy {
   #target: { readonly host: string; readonly port: number }
   #mode: ProxyMode = 'open'
   #delayMs = 0
+  #bytesPerSecond: number | undefined
 
   static async start(options: TcpProxyOptions): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: true, noDelay: true })
@@ -58,6 +59,7 @@ export class TcpProxy {
       const link = new Link(socket, upstream, () => this.#links.delete(link))
       this.#links.add(link)
       link.delayMs = this.#delayMs
+      link.bytesPerSecond = this.#bytesPerSecond
       link.hold(this.#mode === 'half-open')
     })
   }
@@ -84,6 +86,12 @@ export class TcpProxy {
   setDelay(delayMs: number): void {
     this.#delayMs = delayMs
     for (const link of this.#links) link.delayMs = delayMs
+  }
+
+  /** So many bytes pass in a second, in each direction of each connection; undefined: as many as come. */
+  setRate(bytesPerSecond: number | undefined): void {
+    this.#bytesPerSecond = bytesPerSecond
+    for (const link of this.#links) link.bytesPerSecond = bytesPerSecond
   }
 
   /** Both ends of every connection see it end in good order. */
@@ -130,6 +138,10 @@ class Link {
     for (const flow of this.#flows) flow.delayMs = delayMs
   }
 
+  set bytesPerSecond(bytesPerSecond: number | undefined) {
+    for (const flow of this.#flows) flow.setRate(bytesPerSecond)
+  }
+
   hold(isHeld: boolean): void {
     for (const flow of this.#flows) flow.hold(isHeld)
   }
@@ -159,6 +171,9 @@ class Flow {
   #bytes = 0
   #isHeld = false
   #isStranded = false
+  #bytesPerSecond = Infinity
+  /** Until then what has passed has used up the rate. */
+  #spentUntil = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(from: Socket, to: Socket) {
@@ -180,6 +195,12 @@ class Flow {
     this.#isStranded = true
   }
 
+  setRate(bytesPerSecond = Infinity): void {
+    this.#bytesPerSecond = bytesPerSecond
+    if (bytesPerSecond === Infinity) this.#spentUntil = 0
+    this.#pump()
+  }
+
   #push(bytes: number, pass: () => void): void {
     this.#queue.push({ due: performance.now() + this.delayMs, bytes, pass })
     this.#bytes += bytes
@@ -192,13 +213,15 @@ class Flow {
     while (!this.#isHeld && !this.#isStranded && !this.#to.writableNeedDrain) {
       const [next] = this.#queue
       if (!next) break
-      const waitMs = next.due - performance.now()
+      const waitMs = Math.max(next.due, this.#spentUntil) - performance.now()
       if (waitMs > 0) {
         this.#timer = setTimeout(() => this.#pump(), waitMs)
         break
       }
       this.#queue.shift()
       this.#bytes -= next.bytes
+      // a chunk passes whole, and is paid for afterwards
+      this.#spentUntil = performance.now() + (next.bytes / this.#bytesPerSecond) * 1000
       if (!this.#to.destroyed) next.pass()
     }
     if (this.#bytes < heldBytes) this.#from.resume()

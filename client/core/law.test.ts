@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Row } from '../../shared/change.ts'
+import type { Change, Row } from '../../shared/change.ts'
 import { sameRow, sameValue } from '../../shared/diff.ts'
 import type { Subscription } from '../../shared/subscription.ts'
-import { indexOf, ModelServer, type Tables } from '../testing/model-server.ts'
+import { ModelServer, type Tables } from '../testing/model-server.ts'
 import { Rig } from '../testing/rig.ts'
+import type { ChangeRecord } from './change-record.ts'
+import { textOf } from './definition.ts'
 import type { Followed } from './followed.ts'
 import type { Result } from './result.ts'
 
@@ -61,121 +63,299 @@ const write: fc.Arbitrary<Write> = fc
 
 type Step =
   | { do: 'transact'; transactions: Write[][] }
-  | { do: 'follow'; subscription: Subscription }
-  | { do: 'leave'; index: number }
-  | { do: 'deliver'; count: number }
-  | { do: 'connect' | 'disconnect' | 'reset' | 'expire' | 'doubt' }
+  | { do: 'follow'; page: number; subscription: Subscription }
+  | { do: 'record'; page: number; relation: string }
+  | { do: 'leave' | 'end' | 'repeat'; page: number; index: number }
+  | { do: 'deliver' | 'serve'; page: number; count: number }
+  | { do: 'connect'; page: number; lag: number }
+  | { do: 'disconnect' | 'fall behind' | 'acknowledge' | 'doubt'; page: number }
+  | { do: 'take back' | 'prune'; count: number }
 
+const page = fc.nat(1)
+const count = fc.integer({ min: 1, max: 12 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
-    weight: 6,
+    weight: 8,
     arbitrary: fc.record({
       do: fc.constant('transact' as const),
       transactions: fc.array(fc.array(write, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
     }),
   },
+  { weight: 10, arbitrary: fc.record({ do: fc.constant('deliver' as const), page, count }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('follow' as const), page, subscription }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('record' as const), page, relation }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('serve' as const), page, count }) },
   {
-    weight: 6,
-    arbitrary: fc.record({ do: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 12 }) }),
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('connect' as const),
+      page,
+      lag: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(3)),
+    }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('follow' as const), subscription }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('leave' as const), index: fc.nat(9) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('connect' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'end', 'repeat'), page, index: fc.nat(9) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('disconnect' as const, 'fall behind', 'fall behind', 'acknowledge'),
+      page,
+    }),
+  },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('disconnect' as const, 'reset', 'expire', 'doubt') }),
+    arbitrary: fc.record({ do: fc.constantFrom('take back' as const, 'prune'), count: fc.nat(4) }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('doubt' as const), page }) },
 )
 
 /** One use of a subscription, as a component would have it. */
 class Use {
   readonly subscription: Subscription
   readonly followed: Followed<unknown>
+  readonly recorder: Recorder | undefined
   readonly stop: () => void
   calls = 0
   seen: Result<unknown>
 
-  constructor(rig: Rig, subscription: Subscription) {
+  constructor(rig: Rig, subscription: Subscription, isRecorded: boolean) {
     this.subscription = subscription
     this.followed = rig.follow(subscription)
-    this.stop = this.followed.subscribe(() => this.calls++)
+    const stopListening = this.followed.subscribe(() => this.calls++)
+    const recorder = isRecorded ? new Recorder(rig, subscription) : undefined
+    this.recorder = recorder
+    this.stop = () => {
+      stopListening()
+      recorder?.stop()
+    }
     this.seen = this.followed.getSnapshot()
   }
 }
 
-function run(steps: readonly Step[]): void {
-  const rig = new Rig(new ModelServer(relations))
-  const uses: Use[] = []
-  const isDoubted = { now: false }
-  let rows = new Map<string, Row>()
+/** Judges what is told of a table's changes: all of them, each once, in their order, or that some are missing. */
+class Recorder {
+  readonly stop: () => void
+  readonly #rig: Rig
+  readonly #subscription: Subscription
+  #told: ChangeRecord[] = []
+  /** Everything up to here has been told. */
+  #position: string | undefined
 
-  const check = (): void => {
-    const position = rig.sync.position === undefined ? 0 : indexOf(rig.sync.position)
-    for (const use of uses) {
-      const result = use.followed.getSnapshot()
-      if (result.status === 'ready' && !isDoubted.now)
-        expect(content(use.subscription, result.data), JSON.stringify(use.subscription)).toEqual(
-          content(use.subscription, expected(rig.server, position, use.subscription)),
-        )
-      if (result !== use.seen) {
-        expect(use.calls, 'a listener is told of every change').toBeGreaterThan(0)
-        expect(isSame(result, use.seen), 'a result that says the same stays the same').toBe(false)
-      }
-      if (use.seen.status === 'ready') expect(result.status, 'nothing flashes').toBe('ready')
-      use.seen = result
-      use.calls = 0
-    }
-    rows = checkRows(rig, uses, rows)
+  constructor(rig: Rig, subscription: Subscription) {
+    this.#rig = rig
+    this.#subscription = subscription
+    const text = textOf(subscription)
+    this.stop = rig.subscriptions.record(text, subscription, (records) => {
+      if (records[0]?.op !== 'gap') this.#begin()
+      this.#told.push(...records)
+    })
+    if (this.#isCurrent) this.#position = rig.sync.position
   }
+
+  get #interest() {
+    return [...this.#rig.subscriptions].find(
+      ({ subscription }) => textOf(subscription) === textOf(this.#subscription),
+    )
+  }
+
+  get #isCurrent(): boolean {
+    return this.#interest?.holding?.isCurrent === true
+  }
+
+  /** From the session's inbox on, if it was asked for, or from where the page stands. */
+  #begin(): void {
+    const { sync, connection, server } = this.#rig
+    const from = connection?.inboxFrom.get(this.#interest?.holding?.id ?? '')
+    this.#position ??= from === undefined ? sync.position : server.positionAt(from)
+  }
+
+  check(): void {
+    const { sync } = this.#rig
+    if (this.#isCurrent && this.#told[0]?.op !== 'gap') this.#begin()
+    for (let gap = this.#nextGap(); gap >= 0; gap = this.#nextGap()) {
+      const { position } = this.#told[gap] as ChangeRecord
+      this.#expectBeginning(this.#told.slice(0, gap), position)
+      this.#told = this.#told.slice(gap + 1)
+      this.#position = position
+    }
+    if (sync.position === undefined || !this.#expectBeginning(this.#told, sync.position)) return
+    this.#position = sync.position
+    this.#told = []
+  }
+
+  /** In the end nothing is missing. */
+  checkEnd(): void {
+    this.check()
+    expect([this.#position, this.#told]).toEqual([this.#rig.sync.position, []])
+  }
+
+  #nextGap(): number {
+    return this.#told.findIndex(({ op }) => op === 'gap')
+  }
+
+  /** Whether what was told is all that has happened; it is the beginning of it in any case. */
+  #expectBeginning(told: readonly ChangeRecord[], to: string): boolean {
+    const { server } = this.#rig
+    const [from, until] = [this.#position, to].map((position) => position && server.indexAt(position))
+    if (typeof from !== 'number' || typeof until !== 'number') return false
+    const all = server
+      .between(from, until)
+      .flatMap(({ id, changes }) =>
+        changes
+          .filter(({ relation: name }) => name.endsWith(this.#subscription.relation))
+          .map((change) => atomOf(change, id)),
+      )
+    expect(told.flatMap(atomOfRecord), 'what is told is what has happened, in order, once').toEqual(
+      all.slice(0, told.length),
+    )
+    return told.length === all.length
+  }
+}
+
+function atomOf(change: Change, id: number): unknown {
+  const { op, relation: name, key } = change
+  const what = op === 'row_insert' ? change.row : op === 'row_delete' ? null : [change.column, change.value]
+  return [op, name, key, String(id), what]
+}
+
+function atomOfRecord(record: ChangeRecord): unknown[] {
+  if (record.op === 'gap') return []
+  const { op, relation: name, key, transaction } = record
+  const what = op === 'row_insert' ? record.row : op === 'row_delete' ? null : [record.column, record.value]
+  return [[op, name, key, transaction, what]]
+}
+
+/** A client and what its page shows. */
+class Page {
+  readonly rig: Rig
+  readonly uses: Use[] = []
+  /** What has been said to be unreadable may be anything until it is read afresh. */
+  isDoubted = false
+  #rows = new Map<string, Row>()
+  #position: string | undefined
+
+  constructor(server: ModelServer) {
+    this.rig = new Rig(server)
+  }
+
+  check(): void {
+    const { position } = this.rig.sync
+    if (position !== this.#position) this.#checkForward(position)
+    for (const use of this.uses) this.#checkUse(use, position ?? '')
+    this.#rows = checkRows(this.rig, this.uses, this.#rows)
+    for (const { recorder } of this.uses) recorder?.check()
+    expect(this.rig.errors.filter(({ code }) => code !== 'disconnected')).toEqual([])
+  }
+
+  #checkForward(position: string | undefined): void {
+    const { server } = this.rig
+    const [before, after] = [this.#position, position].map((each) => each && server.indexAt(each))
+    if (typeof before === 'number' && typeof after === 'number')
+      expect(after, 'positions never go back').toBeGreaterThanOrEqual(before)
+    this.#position = position
+  }
+
+  #checkUse(use: Use, position: string): void {
+    const { server } = this.rig
+    const result = use.followed.getSnapshot()
+    if (result.status === 'ready' && !this.isDoubted)
+      expect(content(use.subscription, result.data), JSON.stringify(use.subscription)).toEqual(
+        content(use.subscription, expected(server, position, use.subscription)),
+      )
+    if (result !== use.seen) {
+      expect(use.calls, 'a listener is told of every change').toBeGreaterThan(0)
+      expect(isSame(result, use.seen), 'a result that says the same stays the same').toBe(false)
+    }
+    if (use.seen.status === 'ready' && result.status !== 'ready')
+      expect(result.error?.code, 'nothing flashes').toBe('permission_denied')
+    use.seen = result
+    use.calls = 0
+  }
+
+  /** Delivers one by one, and looks after each. */
+  deliver(messages = Infinity): void {
+    const { rig, uses } = this
+    for (let n = 0; n < messages && rig.isWaiting; n++) {
+      const { commits } = rig
+      rig.deliver(1)
+      for (const use of uses) expect(use.calls).toBeLessThanOrEqual(rig.commits - commits)
+      this.check()
+    }
+  }
+}
+
+function run(steps: readonly Step[]): void {
+  const server = new ModelServer(relations)
+  server.servesAtOnce = false
+  const pages = [new Page(server), new Page(server)]
+  const session = server.openSession(undefined).key
+  for (const { rig } of pages) rig.session = session
 
   for (const now of steps) {
-    switch (now.do) {
-      case 'transact':
-        rig.server.transact(...now.transactions.map((writes) => (tables: Tables) => apply(tables, writes)))
-        break
-      case 'follow':
-        uses.push(new Use(rig, now.subscription))
-        break
-      case 'leave':
-        uses.splice(now.index, 1).forEach((use) => use.stop())
-        rig.subscriptions.clear()
-        break
-      case 'deliver':
-        for (let n = 0; n < now.count; n++) {
-          const { commits } = rig
-          rig.deliver(1)
-          for (const use of uses) expect(use.calls).toBeLessThanOrEqual(rig.commits - commits)
-          check()
-        }
-        break
-      case 'connect':
-        rig.connect()
-        break
-      case 'disconnect':
-        rig.disconnect()
-        break
-      case 'reset':
-        rig.connection?.reset()
-        break
-      case 'expire':
-        rig.connect()
-        if (rig.connection) rig.connection.expiredBefore = rig.server.now
-        break
-      case 'doubt':
-        isDoubted.now = true
-        rig.sync.doubt()
-        break
+    if ('page' in now) take(now, pages[now.page] as Page)
+    else if (now.do === 'transact')
+      server.transact(...now.transactions.map((writes) => (tables: Tables) => apply(tables, writes)))
+    else if (now.do === 'prune') server.horizon = Math.max(server.horizon, server.now - now.count)
+    else if (now.do === 'take back') {
+      server.takeBack(now.count)
+      for (const { rig } of pages) rig.disconnect()
     }
-    check()
+    for (const each of pages) each.check()
   }
   // in the end, everything is as it should be, whatever happened
-  rig.connect()
-  check()
-  rig.deliver()
-  isDoubted.now = false
-  check()
-  for (const use of uses) expect(use.seen.status).toBe('ready')
-  expect(indexOf(rig.sync.position ?? '')).toBe(rig.server.now)
+  server.servesAtOnce = true
+  for (const each of pages) {
+    each.rig.connect()
+    each.deliver()
+    each.isDoubted = false
+    each.check()
+    for (const { seen, recorder } of each.uses) {
+      expect(seen.status).toBe('ready')
+      recorder?.checkEnd()
+    }
+    expect(each.rig.sync.position).toBe(server.position)
+  }
+}
+
+function take(now: Step & { page: number }, at: Page): void {
+  const { rig, uses } = at
+  const { connection } = rig
+  switch (now.do) {
+    case 'follow':
+      uses.push(new Use(rig, now.subscription, false))
+      return
+    case 'record':
+      uses.push(new Use(rig, { kind: 'table', relation: now.relation }, true))
+      return
+    case 'leave':
+      uses.splice(now.index, 1).forEach((use) => use.stop())
+      rig.subscriptions.clear()
+      return
+    case 'end': {
+      const id = [...(connection?.followed.keys() ?? [])][now.index]
+      if (id !== undefined) connection?.end(id)
+      return
+    }
+    case 'repeat':
+      return rig.repeat(now.index)
+    case 'deliver':
+      return at.deliver(now.count)
+    case 'serve':
+      return connection?.serve(now.count > 8 ? Infinity : now.count)
+    case 'connect':
+      return rig.connect(now.lag)
+    case 'disconnect':
+      return rig.disconnect()
+    case 'fall behind':
+      return connection?.startOver()
+    case 'acknowledge':
+      return rig.sync.acknowledge()
+    case 'doubt':
+      at.isDoubted = true
+      return rig.sync.doubt()
+  }
 }
 
 function apply(tables: Tables, writes: readonly Write[]): void {
@@ -185,7 +365,7 @@ function apply(tables: Tables, writes: readonly Write[]): void {
 }
 
 /** What a hook shows for what a `select` gives. */
-function expected(server: ModelServer, position: number, subscription: Subscription): unknown {
+function expected(server: ModelServer, position: string, subscription: Subscription): unknown {
   const found = server.selectAt(position, subscription)
   switch (subscription.kind) {
     case 'table':

@@ -117,7 +117,8 @@ export class Subscriptions implements Iterable<Interest> {
     this.#observer.recorded(interest)
     return once(() => {
       recording.listeners.delete(recorder)
-      if (recording.listeners.size === 0) interest.recording = undefined
+      // what is on its way from the inbox comes but once: who comes back in a moment gets it
+      if (recording.listeners.size === 0 && !recording.awaitsInbox) interest.recording = undefined
       this.#observer.recorded(interest)
       this.#release(text, interest)
     })

@@ -66,7 +66,11 @@ export class Sync implements InterestObserver {
   readonly #stage = new Stage()
   /** Something that came could not be read, so nothing that is held can be relied upon. */
   #isDoubtful = false
-  readonly #chunks = new Map<SubscriptionId, (readonly [KeyText, Row])[]>()
+  /** What has come of each snapshot; no rows when it is complete. */
+  readonly #arrived = new Map<
+    SubscriptionId,
+    { to: Position; rows: (readonly [KeyText, Row])[] | undefined }
+  >()
   #hasRestored = false
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
@@ -121,7 +125,7 @@ export class Sync implements InterestObserver {
     this.#phase = 'detached'
     this.#stage.clear()
     this.#isDoubtful = false
-    this.#chunks.clear()
+    this.#arrived.clear()
     this.#pendingAnswers = 0
     this.#dropUnused()
     this.#commit()
@@ -238,7 +242,7 @@ export class Sync implements InterestObserver {
   }
 
   #forgetRows(id: SubscriptionId): void {
-    this.#chunks.delete(id)
+    this.#arrived.delete(id)
     this.#stage.forget(id)
   }
 
@@ -256,7 +260,7 @@ export class Sync implements InterestObserver {
 
   #fallBehind(): void {
     this.#stage.startOver()
-    this.#chunks.clear()
+    this.#arrived.clear()
     if (this.#phase !== 'live') return
     this.#phase = 'catching_up'
     this.#parts.onCatchUp()
@@ -277,15 +281,15 @@ export class Sync implements InterestObserver {
     const { replica } = this.#parts
     switch (message.name) {
       case 'batch':
-        // what comes in parts may be from before: the session's inbox
+        // one in parts may well end where the page stands: the session's inbox is from before
         if (message.part !== undefined || this.#isAhead(message.to)) replica.applyBatch(message)
         return
       case 'snapshot':
-        this.#applyRows(message, from === to)
+        if (message.to === to || this.#isAhead(message.to)) this.#applyRows(message, from === to)
         return
       case 'reset':
         replica.expire(message.reason)
-        this.#chunks.clear()
+        this.#arrived.clear()
     }
   }
 
@@ -297,7 +301,7 @@ export class Sync implements InterestObserver {
         this.#parts.replica.applyBatch(message)
         break
       case 'snapshot':
-        if (this.#isBack(message.to)) return this.#leave()
+        if (this.#isBack(message.to)) return this.#refuse(message)
         if (!this.#applyRows(message, true)) return
         break
       case 'reset': // begins a catching up
@@ -309,16 +313,22 @@ export class Sync implements InterestObserver {
     this.#commit()
   }
 
+  /** Rows that would take the page back: they have come once more, or this server knows no newer ones. */
+  #refuse({ subscription }: Snapshot): void {
+    if (this.#parts.replica.get(subscription)?.isCurrent === false) this.#leave()
+  }
+
   /** Whether something has been applied: a snapshot is, when it is complete. */
   #applyRows(snapshot: Snapshot, isContinuous: boolean): boolean {
-    const { subscription, rows, done } = snapshot
+    const { subscription, to, rows, done } = snapshot
     if (!this.#parts.replica.get(subscription)) return false // it has just been left
-    const chunks = this.#chunks.get(subscription) ?? []
-    for (const row of rows) chunks.push(row)
-    this.#chunks.set(subscription, chunks)
+    let arrived = this.#arrived.get(subscription)
+    if (arrived?.to !== to) this.#arrived.set(subscription, (arrived = { to, rows: [] }))
+    if (!arrived.rows) return false // all of it has come before
+    for (const row of rows) arrived.rows.push(row)
     if (!done) return false
-    this.#chunks.delete(subscription)
-    this.#parts.replica.applySnapshot(snapshot, chunks, isContinuous)
+    this.#parts.replica.applySnapshot(snapshot, arrived.rows, isContinuous)
+    arrived.rows = undefined
     return true
   }
 

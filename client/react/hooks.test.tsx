@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Result } from '../core/result.ts'
 import { createClient, type Client } from '../core/index.ts'
 import { SocketServer } from '../testing/socket-server.ts'
-import { ModelServer } from '../testing/model-server.ts'
+import { ModelServer, positionOf } from '../testing/model-server.ts'
 import {
   RowcastProvider,
   useChanges,
@@ -288,7 +288,7 @@ test('useChanges has the last changes as they came, with what was there before',
         column: 'name',
         value: 'joseph',
         previous: 'joe',
-        position: 'epoch/2:2:',
+        position: positionOf(2),
       },
       { op: 'field_update', key: '[1]', column: 'score', value: 13, previous: 12, transaction: '1' },
     ]),
@@ -328,7 +328,7 @@ test('useConnection says how it is, and a selection renders only for what it sel
     </>,
   )
   await page.findByText('live')
-  await page.findByText('epoch/1:1:')
+  await page.findByText(positionOf(1))
   renders = 0
   server.model.write('public.person', joe)
   await arrival()

@@ -20,8 +20,12 @@ export class Rig {
   connection: ModelConnection | undefined
   session: SessionKey | undefined
   #waiting: (() => void)[] = []
+  #sent: SyncMessage[] = []
 
-  constructor(server = new ModelServer(['public.person']), { resyncIntervalMs = 0, graceMs = 1e6 } = {}) {
+  constructor(
+    server = new ModelServer(['public.person']),
+    { resyncIntervalMs = 0, graceMs = 1e6, restore = false } = {},
+  ) {
     this.server = server
     this.sync = new Sync({
       replica: new Replica(),
@@ -38,6 +42,7 @@ export class Rig {
       },
       report: (error) => this.errors.push(error),
       resyncIntervalMs,
+      restore,
     })
     this.subscriptions = new Subscriptions(graceMs, this.sync)
   }
@@ -52,9 +57,10 @@ export class Rig {
   }
 
   /** Connects, and attaches; the answer waits with everything else. */
-  connect(): void {
+  connect(lag = 0): void {
     this.disconnect()
     const connection = this.server.connect((name, message) => this.send({ name, ...message } as SyncMessage))
+    connection.lag = lag
     this.connection = connection
     const later =
       <T>(reply: (result: T) => void) =>
@@ -79,11 +85,20 @@ export class Rig {
     this.connection?.close()
     this.connection = undefined
     this.#waiting = []
+    this.#sent = []
     this.sync.detach()
   }
 
   send(message: SyncMessage): void {
+    this.#sent.push(message)
     this.#waiting.push(() => this.sync.receive(message))
+  }
+
+  /** Sends once more what this connection has sent already: rows or changes. */
+  repeat(index: number): void {
+    const messages = this.#sent.filter(({ name }) => name === 'batch' || name === 'snapshot')
+    const message = messages.at(-1 - (index % Math.max(1, messages.length)))
+    if (message) this.send(message)
   }
 
   /** Delivers so many of what waits. */

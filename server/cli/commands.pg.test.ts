@@ -9,6 +9,7 @@ test.for([
   ['migrate', 'up to date'],
   ['track', 'primary key'],
   ['untrack', 'Takes capture off'],
+  ['sessions', 'until it expires or is ended'],
 ])('%s --help says what it does, with an example, and exits with 0', async ([command = '', words]) => {
   const { code, output } = await runRowcast([command, '--help'])
   expect(output).toContain(words)
@@ -16,13 +17,17 @@ test.for([
   expect(code).toBe(0)
 })
 
-test.for([[['track']], [['nope']], [['serve', '--port', 'x']], [['migrate', '--nope']]])(
-  'a wrong command line exits with 2: %s',
-  async ([args = []]) => {
-    const { code } = await runRowcast(args)
-    expect(code).toBe(2)
-  },
-)
+test.for([
+  [['track']],
+  [['nope']],
+  [['serve', '--port', 'x']],
+  [['migrate', '--nope']],
+  [['sessions', 'end']],
+  [['sessions', '--limit', '0']],
+])('a wrong command line exits with 2: %s', async ([args = []]) => {
+  const { code } = await runRowcast(args)
+  expect(code).toBe(2)
+})
 
 test('migrate brings a database up to date, and may be repeated', async () => {
   await using database = await createTestDatabase()

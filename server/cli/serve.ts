@@ -18,6 +18,7 @@ interface ServeOptions {
   readonly host?: string
   readonly static?: string
   readonly config?: string
+  readonly drain: string
 }
 
 export function serveCommand(): Command {
@@ -27,7 +28,8 @@ export function serveCommand(): Command {
       'Serves the live rows of a database: sockets under /rowcast, GET /healthz for the load balancer, and the ' +
         'files of the built page if --static names their folder. Its options, those of createRowcast(), are the ' +
         'default export of rowcast.config.js, .mjs or .ts; `authenticate` must be among them. ' +
-        'SIGTERM and Ctrl-C end it in good order. Logs are JSON lines on standard output.',
+        'SIGTERM and Ctrl-C end it in good order; on SIGTERM it first sends its clients to the other servers, if --drain ' +
+        'is not 0, and /healthz answers 503 from then on. Logs are JSON lines on standard output.',
     )
     .option('-d, --database <url>', 'where the database is (default: DATABASE_URL)')
     .option('-p, --port <number>', 'where to listen', process.env['PORT'] ?? '3000')
@@ -37,6 +39,7 @@ export function serveCommand(): Command {
       "the page's files, as built by `vite build`; unknown paths get index.html",
     )
     .option('-c, --config <file>', 'the config (default: rowcast.config.js, .mjs or .ts in this folder)')
+    .option('--drain <seconds>', 'how long clients may take to go elsewhere after SIGTERM', '10')
     .addHelpText(
       'after',
       `
@@ -56,6 +59,7 @@ Examples:
 
 async function serve(options: ServeOptions): Promise<void> {
   const port = parsePort(options.port)
+  const drainMs = parseSeconds(options.drain) * 1000
   const { authenticate, ...config } = (await loadConfig(options.config)) ?? {}
   if (!authenticate)
     throw new UsageError(
@@ -76,13 +80,14 @@ async function serve(options: ServeOptions): Promise<void> {
       httpServer: answer(httpServer, options.static, () => rowcast.health()),
     }),
   )
-  stopOnSignal(async () => {
+  stopOnSignal(async (signal) => {
+    if (signal === 'SIGTERM' && drainMs > 0) await rowcast.drain(drainMs)
     const closed = once(httpServer, 'close')
     httpServer.close()
     await rowcast.close()
-    httpServer.closeAllConnections()
+    httpServer.closeAllConnections() // those that are kept alive, and whoever has not hung up
     await closed
-  })
+  }, drainMs)
   httpServer.listen(port, options.host)
   await once(httpServer, 'listening') // rejects when the port is taken
   progress(`listening on ${addressOf(httpServer)}`)
@@ -100,6 +105,12 @@ function answer(
     const notFound = () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
     answerHealth(request, response, () => (files ? files(request, response, notFound) : notFound()))
   })
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (text !== '' && seconds >= 0 && seconds <= 3600) return seconds
+  throw new UsageError(`--drain ${text}: a number of seconds, from 0 to 3600`)
 }
 
 function addressOf(httpServer: Server): string {

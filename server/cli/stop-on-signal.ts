@@ -1,4 +1,5 @@
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+export type StopSignal = (typeof signals)[number]
 
 /** What is still open by then is left to the operating system. */
 const stopDeadlineMs = 10_000
@@ -8,15 +9,17 @@ const stopDeadlineMs = 10_000
  *
  * A Ctrl-C reaches every process in the terminal, and those above may pass it on once more: a repeated
  * signal means no more than the first.
+ *
+ * @param patienceMs what `stop` may need besides, before it begins to end things
  */
-export function stopOnSignal(stop: () => Promise<void>): void {
+export function stopOnSignal(stop: (signal: StopSignal) => Promise<void>, patienceMs = 0): void {
   let isStopping = false
-  const onSignal = () => {
+  const onSignal = (signal: StopSignal) => {
     if (isStopping) return
     isStopping = true
     process.exitCode = 0 // Vite ends the process itself when it has closed, and else with 143
-    setTimeout(() => process.exit(1), stopDeadlineMs).unref()
-    stop().then(
+    setTimeout(() => process.exit(1), patienceMs + stopDeadlineMs).unref()
+    stop(signal).then(
       () => process.exit(0),
       (error: unknown) => {
         console.error(error)
@@ -24,5 +27,5 @@ export function stopOnSignal(stop: () => Promise<void>): void {
       },
     )
   }
-  for (const signal of signals) process.on(signal, onSignal)
+  for (const signal of signals) process.on(signal, () => onSignal(signal))
 }

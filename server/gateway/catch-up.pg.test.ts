@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
 import { expect, test } from 'vitest'
 import type { RowcastOptions } from '../index.ts'
 import { createTestDatabase } from '../../test/database.ts'
@@ -32,7 +33,7 @@ async function attached(url: string, subscriptions: readonly (typeof tableA | ty
   })
   if (!reply.ok) throw new Error(reply.message)
   await socket.next('progress')
-  return { socket, session: reply.value.session }
+  return Object.assign(socket, { session: reply.value.session })
 }
 
 function changesOf(socket: TestSocket): string[] {
@@ -45,12 +46,9 @@ test('C-17 a client that takes nothing off costs a bounded amount, holds up nobo
      select event.track('a'); select event.track('b')`,
     { maxBufferedBytes: 1_000_000 },
   )
-  const { proxy, url } = await TcpProxy.before(at.server.url)
-  await using _proxy = proxy
-  const { socket: stuck } = await attached(url, [tableA, tableB])
-  const { socket: other } = await attached(at.server.url, [tableA, tableB])
-  await using _stuck = stuck
-  await using _other = other
+  await using proxy = await TcpProxy.start({ port: at.server.port })
+  await using stuck = await attached(`http://127.0.0.1:${proxy.port}`, [tableA, tableB])
+  await using other = await attached(at.server.url, [tableA, tableB])
   const count = 40
   proxy.setMode('half-open')
   // More than the buffers of the network hold: 40 MB.
@@ -79,14 +77,15 @@ test('E-65 many who come back at once, each from a place of its own, each get ex
   )
   const slow = await at.database.connect()
   const seen: { session: { id: string; token: string }; position: string }[] = []
-  const { shape } = await (await attached(at.server.url, [tableA])).socket.next('snapshot')
+  await using first = await attached(at.server.url, [tableA])
+  const { shape } = await first.next('snapshot')
   for (let i = 0; i < 30; i++) {
-    const { socket, session } = await attached(at.server.url, [tableA])
+    const socket = await attached(at.server.url, [tableA])
     if (i % 7 === 3) await slow.query(`begin; insert into a values (${1000 + i})`)
     await at.admin.query(`insert into a values (${i}); insert into b values (${i})`)
     if (i % 7 === 6) await slow.query('commit')
     const { to } = await socket.next('batch', (batch) => JSON.stringify(batch).includes(`"[${i}]"`))
-    seen.push({ session, position: to })
+    seen.push({ session: socket.session, position: to })
     socket.socket.disconnect()
   }
   await at.admin.query('insert into a values (100); insert into b values (100); delete from a where id = 3')
@@ -117,18 +116,97 @@ test('E-65 many who come back at once, each from a place of its own, each get ex
   }
 })
 
+test('E-17 E-19 a session that is attached elsewhere gets what it follows, and what it has not acknowledged', async () => {
+  await using at = await start(
+    `create table a (id int primary key); create table b (id int primary key); select event.track('a'); select event.track('b')`,
+  )
+  await using elsewhere = await startRowcast(at.database.url)
+  const here = await attached(at.server.url, [tableA])
+  await at.admin.query('insert into a values (1)')
+  const { to } = await here.next('batch')
+  expect(await here.request('ack', { position: to })).toMatchObject({ ok: true })
+  await at.admin.query('insert into a values (2); insert into b values (2)')
+  await here.until((changes) => changes.length === 2)
+  // Of what is followed only now, nothing from before is in the inbox.
+  await here.subscribe(tableB)
+  here.socket.disconnect()
+  await at.admin.query('insert into a values (3); delete from a where id = 1; insert into b values (3)')
+
+  await using there = new TestSocket(elsewhere.url)
+  const reply = await there.attach({
+    session: here.session,
+    restore: true,
+    subscriptions: [{ subscription: tableB, inbox: true }],
+  })
+  expect(reply).toMatchObject({
+    ok: true,
+    value: { resumed: true, restored: [{ subscription: { kind: 'table', relation: 'public.a' } }] },
+  })
+  await there.next('progress')
+  expect(changesOf(there)).toEqual(['row_insert public.b.[3]'])
+  const shown = there.messages.flatMap(({ event, message }) =>
+    event === 'snapshot' ? [message.rows.map(([key]) => key)] : [],
+  )
+  expect(shown.sort((a, b) => a.join().localeCompare(b.join()))).toEqual([
+    ['[2]', '[3]'],
+    ['[2]', '[3]'],
+  ])
+
+  await using again = new TestSocket(at.server.url)
+  await again.attach({
+    session: here.session,
+    subscriptions: [{ subscription: tableA, inbox: true }, { subscription: tableB }],
+  })
+  await again.next('progress')
+  expect(changesOf(again)).toEqual([
+    'row_insert public.a.[2]',
+    'row_insert public.a.[3]',
+    'row_delete public.a.[1]',
+  ])
+  expect(again.messages.map(({ event }) => event)).toEqual(['batch', 'snapshot', 'snapshot', 'progress'])
+})
+
+test('E-65 a position that has been pruned is answered by a reset that says so, and fresh rows', async () => {
+  await using at = await start(`create table a (id int primary key); select event.track('a')`)
+  const here = await attached(at.server.url, [tableA])
+  await at.admin.query('insert into a values (1)')
+  const { to } = await here.next('batch')
+  const { shape } = await here.next('snapshot')
+  here.socket.disconnect()
+  await at.admin.query(`insert into a values (2)`)
+  await prune(at.admin)
+  await using again = new TestSocket(at.server.url)
+  await again.attach({
+    session: here.session,
+    position: to,
+    subscriptions: [{ subscription: tableA, held: shape }],
+  })
+  await again.next('progress')
+  expect(again.messages.map(({ event }) => event)).toEqual(['reset', 'snapshot', 'progress'])
+  expect(again.messages[0]?.message).toEqual({ reason: 'position_expired' })
+  await at.admin.query('insert into a values (3)')
+  await again.until((changes) => changes.length === 1)
+})
+
+/** As if all that has been logged were older than is kept. */
+async function prune(admin: pg.Client): Promise<void> {
+  await admin.query(`select event.retain('1 minute', null)`)
+  for (const days of [1, 2, 3])
+    await admin.query(`select * from event.tend_log_at(now() + $1 * interval '1 day')`, [days])
+  const { rows } = await admin.query('select count(*)::int as left from event.change')
+  expect(rows[0].left).toBe(0)
+}
+
 test('a table that is locked holds up only those who follow it', async () => {
   await using at = await start(
     `create table a (id int primary key, x int); create table b (id int primary key);
      select event.track('a'); select event.track('b')`,
   )
-  const { socket: ofA } = await attached(at.server.url, [tableB])
-  await using _a = ofA
+  await using ofA = await attached(at.server.url, [tableB])
   const filtered = { ...tableA, where: { column: 'x', op: 'gt', value: 1 } } as const
   const { id } = await ofA.subscribe(filtered)
   await ofA.next('snapshot', (snapshot) => snapshot.subscription === id)
-  const { socket: ofB } = await attached(at.server.url, [tableB])
-  await using _b = ofB
+  await using ofB = await attached(at.server.url, [tableB])
 
   const locker = await at.database.connect()
   await at.admin.query('insert into a values (1, 5)')

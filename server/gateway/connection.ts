@@ -48,8 +48,13 @@ export interface Missing {
   readonly fresh: Set<SubscriptionId>
   /** Why it cannot go on from where it was: told first. */
   readonly reset?: ResetReason
-  /** Of these it is given, before their rows, also the changes since another snapshot. */
-  readonly inbox?: { readonly from: string; readonly ids: ReadonlySet<SubscriptionId> }
+  /** Of these it is given, before their rows, also the changes since a snapshot of each: the session's inbox. */
+  readonly inbox: ReadonlyMap<SubscriptionId, string>
+}
+
+/** To begin with. */
+export function nothing(): Missing {
+  return { from: null, fresh: new Set(), inbox: new Map() }
 }
 
 /**
@@ -152,13 +157,13 @@ export class Connection {
       return false
     }
     this.#leaveRooms()
-    this.#missing = { from, fresh: new Set() }
+    this.#missing = { ...nothing(), from }
     return true
   }
 
   /** What it had is of no use any more: it is given everything afresh, and told why. */
   expire(reset: ResetReason): void {
-    this.#missing = { from: null, fresh: new Set(), reset }
+    this.#missing = { ...nothing(), reset }
   }
 
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
@@ -171,7 +176,7 @@ export class Connection {
   /** Begins to be served at a boundary, where the reader stands. */
   beginAt(to: string): Missing {
     if (!this.#missing) this.#leaveRooms()
-    this.#missing ??= { from: to, fresh: new Set() }
+    this.#missing ??= { ...nothing(), from: to }
     this.#backlog = [] // what the session's other connections got before is part of what this one is about to be given
     this.#backlogBytes = 0
     return this.#missing
@@ -184,7 +189,7 @@ export class Connection {
    * @param position of the boundary, as the client is told it
    */
   joinAt(to: string, position: string): boolean {
-    this.#missing = { from: to, fresh: new Set() }
+    this.#missing = { ...nothing(), from: to }
     if (this.#isHoldingBack) this.send('progress', { to: position })
     this.#isHoldingBack = false
     if (!this.#backlog) return false

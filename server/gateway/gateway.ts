@@ -17,14 +17,16 @@ import {
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
+import { formatSnapshot, mergedSnapshot, parseSnapshot } from '../log/snapshot.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import type { Identity } from '../session/identity.ts'
-import type { SessionStore } from '../session/session-store.ts'
+import type { OpenSession, SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import {
   Connection,
   LiveSession,
+  nothing,
   type GatewayServer,
   type GatewaySocket,
   type Missing,
@@ -144,14 +146,19 @@ export class Gateway {
       throw new RowcastError('invalid_message', 'this connection is attached already')
     const { sessions, definitions, welcome } = this.#parts
     const { identity } = socket.data
-    const resumed = request.session !== undefined
-    if (request.session) await sessions.open(request.session, identity)
-    const answers = await mapLimited(request.subscriptions, definesAtOnce, async ({ subscription, held }) => {
-      const reply = await this.#replyFor(() => definitions.define(subscription, identity))
-      return { subscription, held, reply }
+    const wantsStored = request.restore === true || request.subscriptions.some(({ inbox }) => inbox)
+    const opened =
+      request.session && (await sessions.open(request.session, identity, { withSubscriptions: wantsStored }))
+    const define = async (asked: Asked) => ({
+      ...asked,
+      reply: await this.#replyFor(() => definitions.define(asked.subscription, identity)),
     })
-    const defined = answers.flatMap(({ subscription, held, reply }) =>
-      reply.ok ? [{ subscription, held, definition: reply.value }] : [],
+    const answers = await mapLimited(request.subscriptions, definesAtOnce, define)
+    const known = new Set(answers.map(({ reply }) => (reply.ok ? reply.value.id : '')))
+    const others = request.restore && opened ? opened.subscriptions.filter(({ id }) => !known.has(id)) : []
+    const restored = await mapLimited(others, definesAtOnce, define)
+    const defined = [...answers, ...restored].flatMap(({ subscription, held, inbox, reply }) =>
+      reply.ok ? [{ subscription, held, inbox, definition: reply.value }] : [],
     )
     const followed = defined.map(({ definition }) => definition)
     const key = request.session ?? (await sessions.create(identity))
@@ -162,7 +169,7 @@ export class Gateway {
       if (this.#connections.has(socket))
         throw new RowcastError('invalid_message', 'this connection is attached already')
       // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
-      missing = this.#missingSince(request.position)
+      missing = this.#missingSince(request.position, opened, defined)
     } catch (error) {
       sessions.detach(key.id)
       throw error
@@ -181,11 +188,13 @@ export class Gateway {
     setImmediate(() => welcome.await(connection))
     return {
       session: key,
-      resumed,
+      resumed: opened !== undefined,
       subscriptions: answers.map(({ reply }) =>
         reply.ok ? { ok: true, value: describe(reply.value) } : reply,
       ),
-      restored: [],
+      restored: restored.flatMap(({ subscription, reply }) =>
+        reply.ok ? [{ subscription, subscribed: describe(reply.value) }] : [],
+      ),
     }
   }
 
@@ -253,14 +262,36 @@ export class Gateway {
     return connection
   }
 
-  #missingSince(position: string | undefined): Missing {
-    const fresh = new Set<SubscriptionId>()
-    if (position === undefined) return { from: null, fresh }
-    const { epoch, snapshot } = parsePosition(position)
-    if (epoch !== this.#parts.epoch()) return { from: null, fresh, reset: 'epoch_changed' }
-    return { from: snapshot, fresh }
+  /** What a client that has just attached lacks: all but what it holds at a position, and of some also the session's inbox. */
+  #missingSince(
+    position: string | undefined,
+    session: OpenSession | undefined,
+    defined: readonly { readonly inbox?: boolean | undefined; readonly definition: Definition }[],
+  ): Missing {
+    const epoch = this.#parts.epoch()
+    const from = position === undefined ? null : parsePosition(position)
+    const asksInbox = defined.some(({ inbox }) => inbox)
+    if (
+      (from && from.epoch !== epoch) ||
+      (asksInbox && session?.position && session.position.epoch !== epoch)
+    )
+      return { ...nothing(), reset: 'epoch_changed' }
+    const inbox = new Map<SubscriptionId, string>()
+    for (const { inbox: isAsked, definition } of defined) {
+      // What a filter, an order or a limit has shown meanwhile, the log does not tell.
+      const stored = session?.subscriptions.find(({ id }) => id === definition.id)
+      if (!isAsked || !stored || !session?.position || (definition.kind === 'table' && definition.query))
+        continue
+      const acknowledged = parseSnapshot(session.position.snapshot)
+      inbox.set(definition.id, formatSnapshot(mergedSnapshot(acknowledged, parseSnapshot(stored.since))))
+    }
+    return { ...nothing(), from: from && from.snapshot, inbox }
   }
 }
+
+/** A subscription as a client asks for it when it attaches. */
+type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &
+  Partial<AttachRequest['subscriptions'][number]>
 
 function describe(definition: Definition): Subscribed {
   const { id, relation } = definition

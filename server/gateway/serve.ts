@@ -132,12 +132,10 @@ function workOf(
     if (!missing) continue
     const { from, inbox } = missing
     const all = [...feeds].map(([id, { definition }]) => ({ id, definition }))
-    if (inbox)
-      continuations.push({
-        connection,
-        from: inbox.from,
-        definitions: all.filter(({ id }) => inbox.ids.has(id)).map(({ definition }) => definition),
-      })
+    for (const { id, definition } of all) {
+      const from = inbox.get(id)
+      if (from !== undefined) continuations.push({ connection, from, definitions: [definition] })
+    }
     const isFresh = freshness(missing, feeds, to)
     const continued = all.filter(({ id }) => !isFresh(id)).map(({ definition }) => definition)
     if (from !== null && from !== to && continued.length > 0)
@@ -145,17 +143,14 @@ function workOf(
     for (const { id, definition } of all) {
       if (!isFresh(id)) continue
       // Without row security, which is refused yet, those of one role see the same.
-      const isAfterReplay = inbox?.ids.has(id) ?? false
+      const isAfterReplay = inbox.has(id)
       const name = JSON.stringify([nameOf(definition), identity.role, isAfterReplay])
       const work = snapshots.get(name)
       if (work) work.connections.push(connection)
       else snapshots.set(name, { definition, identity, isAfterReplay, connections: [connection] })
     }
   }
-  return {
-    continuations: continuations.filter(({ definitions }) => definitions.length > 0),
-    snapshots: snapshots.values(),
-  }
+  return { continuations, snapshots: snapshots.values() }
 }
 
 /** What is read afresh: also what has a filter, an order or a limit, unless the connection stands here already. */

@@ -236,7 +236,9 @@ export class Welcome {
 async function expire(client: pg.ClientBase, connections: readonly Connection[]): Promise<void> {
   const from = connections.flatMap((connection) => {
     const { missing } = connection
-    const positions = [missing?.from, missing?.inbox?.from].filter((text) => typeof text === 'string')
+    const positions = [missing?.from, ...(missing?.inbox.values() ?? [])].filter(
+      (text) => typeof text === 'string',
+    )
     return positions.length > 0 ? [{ connection, positions }] : []
   })
   if (from.length === 0) return

@@ -2,12 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
-import { LogReader, type Pass } from './log-reader.ts'
+import { defaultBounds, type LogBounds } from './read-log.ts'
+import { LogReader, type Pass, type Rests } from './log-reader.ts'
 
-/** A reader of everything that is tracked, and what it has handed on. */
-async function readerOf(url: string, relationIds: () => readonly number[]) {
+interface ReaderSettings {
+  readonly rests?: Partial<Rests>
+  /** What it waits for after it has found something. */
+  readonly hold?: () => Promise<unknown>
+  readonly bounds?: LogBounds
+}
+
+/** A reader, and what it has handed on. */
+async function readerOf(
+  url: string,
+  relationIds: () => readonly number[],
+  { rests = {}, hold, bounds = defaultBounds }: ReaderSettings = {},
+) {
   const keys: string[][] = []
   const passes: Pass[] = []
+  let gaps = 0
   const reader = new LogReader({
     database: url,
     logger: pino({ level: 'silent' }),
@@ -16,12 +29,16 @@ async function readerOf(url: string, relationIds: () => readonly number[]) {
     deliver: async (pass) => {
       passes.push(pass)
       for (const { rows } of pass.transactions) keys.push(rows.map(({ key }) => key))
+      if (pass.transactions.length > 0) await hold?.()
     },
     welcome: async () => undefined,
     onEpoch: () => undefined,
+    onGap: () => void gaps++,
+    rests,
+    bounds,
   })
   await reader.start()
-  return { reader, keys, passes, [Symbol.asyncDispose]: () => reader.close() }
+  return { reader, keys, passes, gaps: () => gaps, [Symbol.asyncDispose]: () => reader.close() }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -102,6 +119,93 @@ test('writers of what nobody follows do not ring for each commit', async () => {
   expect(at.keys).toEqual([])
   await writer.query('insert into t values (1)')
   await until(() => at.keys.length === 1)
+})
+
+test('no wake-up is lost between readers that sleep and wake by turns', async () => {
+  await using database = await createTestDatabase()
+  const [writer, other] = [await database.connect(), await database.connect()]
+  await writer.query(`create table t (id int primary key); create table u (id int primary key);
+    select event.track('t'), event.track('u')`)
+  // None looks by itself: one ring too few, and the test waits in vain.
+  const rests = { asleepMs: 100_000, standbyMs: 100_000 }
+  await using one = await readerOf(database.url, () => [1], { rests, hold: () => sleep(Math.random() * 60) })
+  await using two = await readerOf(database.url, () => [1], { rests })
+  await using three = await readerOf(database.url, () => [2], { rests })
+  for (let i = 0; i < 300; i++) {
+    await sleep(Math.random() ** 3 * 40)
+    if (i % 5 === 0) void other.query('insert into u values ($1)', [i])
+    await writer.query('insert into t values ($1)', [i])
+    await until(() => one.keys.length === i + 1 && two.keys.length === i + 1)
+  }
+  await until(() => three.keys.length === 60)
+})
+
+test('who holds the bell and closes wakes who stands by', async () => {
+  await using database = await createTestDatabase()
+  const [writer, holder] = [await database.connect(), await database.connect()]
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  await holder.query('select pg_advisory_lock(event.bell_key())')
+  await using at = await readerOf(database.url, () => [1], { rests: { standbyMs: 100_000 } })
+  const isAsleep = `select clock_timestamp() - state_change > '100 ms' as yes from pg_stat_activity
+    where application_name = 'rowcast' and datname = current_database()`
+  while (!(await holder.query(isAsleep)).rows[0].yes) await sleep(10)
+  await holder.query('select event.bell_give_back()')
+  await writer.query('insert into t values (1)')
+  await until(() => at.keys.length === 1)
+})
+
+test('of much at once only so much is read: the rest of the relations are told, and the others come whole', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(`create table t (id int primary key); create table u (id int primary key, body text);
+    create table v (id int primary key); select event.track('t'), event.track('u'), event.track('v')`)
+  const bounds = { maxRows: 100, maxBytes: 100_000 }
+  await using at = await readerOf(database.url, () => [1, 2, 3], { bounds })
+  await writer.query(
+    `begin; insert into t select generate_series(1, 100); insert into v values (1), (2); commit`,
+  )
+  await writer.query(`insert into u values (1, repeat('x', 200000))`)
+  await writer.query(`insert into v select i from generate_series(3, 90) as i`)
+  await until(() => at.keys.flat().length === 90)
+  expect(at.keys.flat()).toEqual(Array.from({ length: 90 }, (_, i) => `[${i + 1}]`))
+  expect([...new Set(at.passes.flatMap(({ heavy }) => heavy))].sort()).toEqual([1, 2])
+  await writer.query('insert into t values (0); insert into u values (0)')
+  await until(() => at.keys.flat().length === 92)
+})
+
+test('a pass that finds nothing is handed on as well, so that positions move on', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  await using at = await readerOf(database.url, () => [1], { rests: { asleepMs: 50 } })
+  const seen = at.passes.length
+  await writer.query('select pg_current_xact_id()')
+  await until(() => at.passes.slice(seen).some(({ from, to }) => from !== to))
+  for (const { transactions, heavy } of at.passes) expect([transactions, heavy]).toEqual([[], []])
+})
+
+test('what comes next has been pruned: the reader says so, and goes on from now', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  let goOn = () => {}
+  const held = new Promise<void>((resolve) => (goOn = resolve))
+  await using at = await readerOf(database.url, () => [1], { hold: () => held })
+  await writer.query('insert into t values (1)')
+  await until(() => at.keys.length === 1)
+  await writer.query('insert into t values (2)')
+  await writer.query(
+    `select setval('event.log_horizon_seq', pg_snapshot_xmax(pg_current_snapshot())::text::bigint)`,
+  )
+  // Only what is over everywhere is ever pruned.
+  const isOver = 'select pg_snapshot_xmin(pg_current_snapshot()) >= event.log_horizon() as yes'
+  while (!(await writer.query(isOver)).rows[0].yes) await sleep(5)
+  goOn()
+  await until(() => at.gaps() === 1)
+  await writer.query('insert into t values (3)')
+  await until(() => at.keys.length === 2)
+  expect(at.keys).toEqual([['[1]'], ['[3]']])
+  expect(at.gaps()).toBe(1)
 })
 
 test('N16 a reader whose connection is cut, over and over, skips nothing and repeats nothing', async () => {

@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sqlStates } from '../../shared/errors.ts'
+import { sqlStateOf } from '../db/failures.ts'
 import { connectEncoding, type Database } from '../db/pool.ts'
-import { Doorbell } from './doorbell.ts'
-import { readLog, type LogTransaction } from './read-log.ts'
+import { Doorbell, givenBack } from './doorbell.ts'
+import { readLog, type LogBounds, type LogReading, type LogTransaction } from './read-log.ts'
 
 /** What one pass of the reader found, inside the transaction that saw it. */
 export interface Pass {
@@ -35,7 +37,23 @@ export interface LogReaderOptions {
   welcome(pass: Pass): Promise<void>
   /** The database may have taken back what was seen: positions of before mean nothing. */
   onEpoch(epoch: string): void
+  /** What came next has been pruned before it was read, and the reader goes on from now: nobody's rows are right any more. */
+  onGap(): void
+  /** For tests. */
+  readonly rests?: Partial<Rests>
+  /** For tests. */
+  readonly bounds?: LogBounds
 }
+
+/** How long a reader sleeps, at the most, before it looks by itself. */
+export interface Rests {
+  /** With the bell: a wake-up that was lost costs no more. */
+  readonly asleepMs: number
+  /** Another has the bell: should that one die, nobody passes the wake-up on. */
+  readonly standbyMs: number
+}
+
+const defaultRests: Rests = { asleepMs: 2_000, standbyMs: 500 }
 
 interface ReaderConnection {
   readonly client: pg.Client
@@ -48,8 +66,8 @@ const pollMs = 2
 const slowPollMs = 20
 /** Finding nothing this often, the reader tries to sleep. */
 const emptyPassesBeforeSleep = 3
-/** A sleeping reader looks by itself this often: a wake-up that was lost costs no more. */
-const longestSleepMs = 2_000
+/** Whoever follows something else is not kept waiting for a table that is just being altered. */
+const lockTimeoutMs = 1_000
 const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
 
 /**
@@ -61,17 +79,20 @@ const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
  */
 export class LogReader {
   readonly #options: LogReaderOptions
+  readonly #rests: Rests
   /** What it reads by, and rests by; undefined while there is none. */
   #connection: ReaderConnection | undefined
   #position: { epoch: string; snapshot: string } | undefined
   readonly #closing = new AbortController()
   #isWoken = false
   #wasRung = false
+  #emptyPasses = 0
   #rouse: () => void = () => undefined
   #running: Promise<void> | undefined
 
   constructor(options: LogReaderOptions) {
     this.#options = options
+    this.#rests = { ...defaultRests, ...options.rests }
   }
 
   /** Connects and begins to read; rejects if the database cannot be reached the first time. */
@@ -100,8 +121,10 @@ export class LogReader {
     this.#closing.abort()
     this.wake()
     await this.#running
-    await this.#connection?.client.end().catch(() => undefined)
+    const connection = this.#connection
     this.#connection = undefined
+    await connection?.bell.giveBack().catch(() => undefined)
+    await connection?.client.end().catch(() => undefined)
   }
 
   async #run(): Promise<void> {
@@ -113,14 +136,18 @@ export class LogReader {
       } catch (error) {
         if (this.#closing.signal.aborted) return
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
-        this.#options.logger.warn(
-          { err: error, delayMs },
-          'lost the database while reading the log; trying again',
-        )
-        this.#drop()
+        const isLost = failures > 1 || !(await this.#rollBack())
+        if (isLost) this.#drop()
+        const what = isLost ? 'lost the database while reading the log' : 'could not hand on what was read'
+        this.#options.logger.warn({ err: error, delayMs }, `${what}; trying again`)
         await sleep(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
       }
     }
+  }
+
+  /** True if the connection can be gone on with: it was not the connection that failed. */
+  async #rollBack(): Promise<boolean> {
+    return (await this.#connection?.client.query('rollback').catch(() => undefined)) !== undefined
   }
 
   #drop(): void {
@@ -132,13 +159,17 @@ export class LogReader {
   async #connect(): Promise<ReaderConnection> {
     const client = await connectEncoding(this.#options.database)
     try {
-      client.on('notification', () => {
-        this.#wasRung = true
+      const bell = new Doorbell(client, this.#options.logger)
+      client.on('notification', ({ payload }) => {
+        if (!this.#isNeeded) return
+        if (payload !== givenBack) this.#wasRung = true
+        else if (bell.isHeld) return // taken since then
+        this.#emptyPasses = 0
         this.wake()
       })
       client.on('error', () => this.#rouse())
       client.on('end', () => this.#rouse())
-      await client.query('listen rowcast')
+      await client.query(`listen rowcast; set lock_timeout = '${lockTimeoutMs}ms'`)
       const { rows } = await client.query(
         'select event.epoch() as epoch, pg_current_snapshot()::text as snapshot',
       )
@@ -149,7 +180,7 @@ export class LogReader {
         this.#position = { epoch, snapshot }
         if (!isFirst) this.#options.onEpoch(epoch)
       }
-      return (this.#connection = { client, bell: new Doorbell(client) })
+      return (this.#connection = { client, bell })
     } catch (error) {
       await client.end().catch(() => undefined)
       throw error
@@ -158,28 +189,32 @@ export class LogReader {
 
   /** Reads while there is work, and sleeps while there is none, until the connection fails. */
   async #follow({ client, bell }: ReaderConnection, onSuccess: () => void): Promise<void> {
-    let emptyPasses = 0
+    this.#emptyPasses = 0
     while (!this.#closing.signal.aborted) {
       this.#isWoken = false
-      if (this.#options.relationIds().length === 0 && !this.#options.isAwaited()) {
-        // Nobody follows anything. The bell is not held, so that writers need not ring.
-        await bell.release()
-        await this.#rest(longestSleepMs)
-        continue
-      }
       const wasRung = this.#wasRung
       this.#wasRung = false
+      // Asked before reading: only who reads once more may sleep.
+      const isIdle = this.#isNeeded && this.#emptyPasses >= emptyPassesBeforeSleep
+      const state = isIdle ? await bell.take() : 'busy'
       const found = await this.#pass(client)
       onSuccess()
       // Awake from here on: a writer need not ring while the reader comes back by itself.
       // Rung for nothing: somebody writes what nobody follows, and is not to ring for each commit.
-      if (found || wasRung) await bell.release()
-      emptyPasses = found || wasRung ? 0 : emptyPasses + 1
-      if (bell.isHeld) await this.#rest(longestSleepMs)
-      else if (emptyPasses < emptyPassesBeforeSleep) await this.#rest(found ? 0 : pollMs)
-      else if (!(await bell.take())) await this.#rest(Math.min(pollMs * emptyPasses, slowPollMs))
-      // With the bell just taken it reads once more before it sleeps: see DESIGN "The doorbell".
+      // Nobody follows anything: nor is anybody to ring.
+      if (found || wasRung || !this.#isNeeded) await bell.giveBack()
+      if (wasRung) await bell.watch()
+      this.#emptyPasses = found || wasRung || !this.#isNeeded ? 0 : this.#emptyPasses + 1
+      if (found) continue
+      if (bell.isHeld || !this.#isNeeded) await this.#rest(this.#rests.asleepMs)
+      else if (state === 'others') await this.#rest(this.#rests.standbyMs)
+      else await this.#rest(Math.min(pollMs * Math.max(1, this.#emptyPasses - 2), slowPollMs))
     }
+  }
+
+  /** Somebody follows something, or is about to. */
+  get #isNeeded(): boolean {
+    return this.#options.relationIds().length > 0 || this.#options.isAwaited()
   }
 
   /** One pass: true if it found something. */
@@ -191,14 +226,20 @@ export class LogReader {
       'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
     )
     const to: string = (results as unknown as pg.QueryResult[])[1]?.rows[0].snapshot
-    const transactions = await readLog(client, position.snapshot, to, this.#options.relationIds())
+    const reading = await this.#read(client, position.snapshot, to)
+    if (reading === 'expired') {
+      await client.query('rollback')
+      this.#position = { epoch: position.epoch, snapshot: to }
+      this.#options.logger.warn('changes have been pruned before they were read; going on from now')
+      this.#options.onGap()
+      return false
+    }
     const pass: Pass = {
       startedAt,
       epoch: position.epoch,
       from: position.snapshot,
       to,
-      transactions,
-      heavy: [],
+      ...reading,
       client,
       exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
     }
@@ -206,12 +247,20 @@ export class LogReader {
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
     await client.query('commit')
-    return transactions.length > 0
+    return reading.transactions.length > 0 || reading.heavy.length > 0
+  }
+
+  async #read(client: pg.Client, from: string, to: string): Promise<LogReading | 'expired'> {
+    try {
+      return await readLog(client, from, to, this.#options.relationIds(), this.#options.bounds)
+    } catch (error) {
+      if (sqlStateOf(error) === sqlStates.position_expired) return 'expired'
+      throw error
+    }
   }
 
   async #rest(ms: number): Promise<void> {
     if (this.#isWoken || this.#closing.signal.aborted) return
-    if (ms === 0) return
     const waiting = new AbortController()
     this.#rouse = () => waiting.abort()
     await sleep(ms, undefined, { signal: waiting.signal }).catch(() => undefined)

@@ -17,35 +17,81 @@ export interface LogTransaction {
   readonly rows: LogRow[]
 }
 
-const sql = 'select * from event.changes_between($1, $2, $3)'
+/** What may be read in one go. */
+export interface LogBounds {
+  readonly maxRows: number
+  /** Of the changes' new values, as JSON text. */
+  readonly maxBytes: number
+}
+
+/**
+ * It lies in memory as it is read, routed and encoded, and whoever follows something else waits meanwhile: about a
+ * tenth of a second, and some 100 MB at the worst. An ordinary transaction never comes near.
+ */
+export const defaultBounds: LogBounds = { maxRows: 10_000, maxBytes: 16_000_000 }
+
+export interface LogReading {
+  readonly transactions: readonly LogTransaction[]
+  /** Relations that have been left out, since all would have been too much: those with the most. */
+  readonly heavy: readonly number[]
+}
+
+const sql = 'select * from event.changes_between($1, $2, $3, $4, $5)'
 
 /**
  * The transactions that committed after snapshot `from` and up to `to`, as far as they changed the relations named.
  *
  * In the order of their last change: a row lock makes a later writer draw its number after the earlier
  * one has committed, so this order respects every dependency, and leaving relations out does not disturb it.
+ *
+ * @throws an error of PostgreSQL's with the code of `position_expired` if the log no longer reaches back to `from`
  */
 export async function readLog(
   client: pg.ClientBase,
   from: string,
   to: string,
   relationIds: readonly number[],
-): Promise<LogTransaction[]> {
-  if (from === to || relationIds.length === 0) return []
-  const { rows } = await client.query({
-    name: 'rowcast_read_log',
-    text: sql,
-    values: [from, to, relationIds],
-  })
-  const transactions = new Map<string, LogTransaction>()
-  for (const row of rows) {
-    let transaction = transactions.get(row.xid)
-    // Deleting first moves it to the end: a map remembers the order of insertion, so it ends
-    // up ordered by each transaction's last change.
-    if (transaction) transactions.delete(row.xid)
-    else transaction = { id: row.xid, at: row.at, rows: [] }
-    transactions.set(row.xid, transaction)
-    transaction.rows.push({ op: row.op, relationId: row.relation_id, key: row.key, new: row.new })
+  { maxRows, maxBytes }: LogBounds = defaultBounds,
+): Promise<LogReading> {
+  const heavy: number[] = []
+  let wanted = from === to ? [] : relationIds
+  while (wanted.length > 0) {
+    const { rows } = await client.query<LogRecord | Excess>({
+      name: 'rowcast_read_log',
+      text: sql,
+      values: [from, to, wanted, maxRows, maxBytes],
+    })
+    const [first] = rows
+    if (first?.xid !== null) return { transactions: transactionsOf(rows as LogRecord[]), heavy } // all or none
+    heavy.push(first.relation_id)
+    wanted = wanted.filter((id) => id !== first.relation_id)
   }
-  return [...transactions.values()]
+  return { transactions: [], heavy }
+}
+
+/** A row of `event.changes_between`. */
+export interface LogRecord {
+  readonly xid: string
+  readonly at: string
+  readonly op: LogRow['op']
+  readonly relation_id: number
+  readonly key: string
+  readonly new: string | null
+}
+
+/** It says instead that there is too much, and of what. */
+interface Excess {
+  readonly xid: null
+  readonly relation_id: number
+}
+
+/** Puts the changes of each transaction together, which must stand together already. */
+export function transactionsOf(records: readonly LogRecord[]): LogTransaction[] {
+  const transactions: LogTransaction[] = []
+  for (const { xid, at, op, relation_id: relationId, key, new: values } of records) {
+    let transaction = transactions.at(-1)
+    if (transaction?.id !== xid) transactions.push((transaction = { id: xid, at, rows: [] }))
+    transaction.rows.push({ op, relationId, key, new: values })
+  }
+  return transactions
 }

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parsePosition } from '../../shared/position.ts'
-import { commonSnapshot, formatSnapshot, isVisibleIn, parseSnapshot, type Snapshot } from './snapshot.ts'
+import {
+  commonSnapshot,
+  formatSnapshot,
+  isVisibleIn,
+  mergedSnapshot,
+  parseSnapshot,
+  type Snapshot,
+} from './snapshot.ts'
 
 const ids = fc.uniqueArray(fc.bigInt({ min: 1n, max: 40n }), { maxLength: 8 })
 const snapshots: fc.Arbitrary<Snapshot> = fc
@@ -18,6 +25,17 @@ test('the common snapshot shows just what all of them show, and is one that Post
       for (let xid = 1n; xid <= 45n; xid++)
         expect(isVisibleIn(common, xid)).toBe(all.every((snapshot) => isVisibleIn(snapshot, xid)))
       expect(parsePosition(`epoch/${formatSnapshot(common)}`).snapshot).toBe(formatSnapshot(common))
+    }),
+  )
+})
+
+test('the merged snapshot shows just what either shows', () => {
+  fc.assert(
+    fc.property(snapshots, snapshots, (one, other) => {
+      const merged = mergedSnapshot(one, other)
+      for (let xid = 1n; xid <= 45n; xid++)
+        expect(isVisibleIn(merged, xid)).toBe(isVisibleIn(one, xid) || isVisibleIn(other, xid))
+      expect(parsePosition(`epoch/${formatSnapshot(merged)}`).snapshot).toBe(formatSnapshot(merged))
     }),
   )
 })

@@ -31,3 +31,10 @@ export function commonSnapshot(snapshots: readonly Snapshot[]): Snapshot {
   const running = new Set(snapshots.flatMap((snapshot) => [...snapshot.running]).filter((xid) => xid < xmax))
   return { xmin: [...running].reduce((a, b) => (a < b ? a : b), xmax), xmax, running }
 }
+
+/** The snapshot that shows what either shows. */
+export function mergedSnapshot(one: Snapshot, other: Snapshot): Snapshot {
+  const [later, earlier] = one.xmax > other.xmax ? [one, other] : [other, one]
+  const running = new Set([...later.running].filter((xid) => !isVisibleIn(earlier, xid)))
+  return { xmin: [...running].reduce((a, b) => (a < b ? a : b), later.xmax), xmax: later.xmax, running }
+}

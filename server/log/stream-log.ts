@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { LogRow, LogTransaction } from './read-log.ts'
+import { transactionsOf, type LogRecord, type LogTransaction } from './read-log.ts'
 
 export interface StreamBounds {
   /** Rows in one piece, at the most. */
@@ -11,11 +11,7 @@ export interface StreamBounds {
 /** Nothing is known of the rows before the first piece. */
 const firstRows = 500
 
-// By seq, and each transaction where its last change stands: see readLog.
-const sql = `
-  select c.xid, c.at, c.op, c.relation_id, c.key, c.new
-  from event.changes_between($1, $2, $3) with ordinality as c (xid, at, op, relation_id, key, new, n)
-  order by max(c.n) over (partition by c.xid), c.n`
+const sql = 'select * from event.changes_between($1, $2, $3)'
 
 /**
  * What `readLog` reads, in pieces: a transaction may continue in the next piece, under the same id. Nothing is held
@@ -36,7 +32,7 @@ export async function* streamLog(
     let count = Math.min(maxRows, firstRows)
     for (;;) {
       const { rows } = await client.query<LogRecord>(`fetch ${count} from log_stream`)
-      if (rows.length > 0) yield piecesOf(rows)
+      if (rows.length > 0) yield transactionsOf(rows)
       if (rows.length < count) return
       const bytesPerRow = rows.reduce((sum, row) => sum + sizeOf(row), 0) / count
       count = Math.max(1, Math.min(maxRows, count * 4, Math.floor(maxBytes / bytesPerRow)))
@@ -44,25 +40,6 @@ export async function* streamLog(
   } finally {
     await client.query('close log_stream').catch(() => undefined) // gone with the transaction, if that has failed
   }
-}
-
-interface LogRecord {
-  readonly xid: string
-  readonly at: string
-  readonly op: LogRow['op']
-  readonly relation_id: number
-  readonly key: string
-  readonly new: string | null
-}
-
-function piecesOf(records: readonly LogRecord[]): LogTransaction[] {
-  const pieces: LogTransaction[] = []
-  for (const { xid, at, op, relation_id: relationId, key, new: values } of records) {
-    let piece = pieces.at(-1)
-    if (piece?.id !== xid) pieces.push((piece = { id: xid, at, rows: [] }))
-    piece.rows.push({ op, relationId, key, new: values })
-  }
-  return pieces
 }
 
 function sizeOf({ key, new: values }: LogRecord): number {

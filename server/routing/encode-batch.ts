@@ -52,15 +52,14 @@ function encodeChange(
   columns: ReadonlySet<string> | null,
   to: readonly number[],
 ): string {
-  const { op, key, new: content } = change.row
-  const head = `{"op":"${op}","relation":${JSON.stringify(change.relationName)},"key":${JSON.stringify(key)}`
+  const { op, new: content } = change.row
   const tail = `,"for":[${to.join(',')}]}`
-  if (op === 'row_delete') return head + tail
+  if (op === 'row_delete') return change.head + tail
   const json =
     columns === null
       ? content
       : JSON.stringify(
           Object.fromEntries(Object.entries(change.content).filter(([column]) => columns.has(column))),
         )
-  return `${head},"${op === 'row_insert' ? 'row' : 'fields'}":${json}${tail}`
+  return `${change.head},"${op === 'row_insert' ? 'row' : 'fields'}":${json}${tail}`
 }

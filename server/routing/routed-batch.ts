@@ -11,12 +11,20 @@ export class RoutedChange {
   readonly relationName: string
   readonly row: LogRow
   #content: Row | undefined
+  #head: string | undefined
 
   constructor(order: number, transaction: number, relationName: string, row: LogRow) {
     this.order = order
     this.transaction = transaction
     this.relationName = relationName
     this.row = row
+  }
+
+  /** How it begins on the wire, for whomever it is. */
+  get head(): string {
+    const { op, key } = this.row
+    this.#head ??= `{"op":"${op}","relation":${JSON.stringify(this.relationName)},"key":${JSON.stringify(key)}`
+    return this.#head
   }
 
   /** The row or the changed fields. Parsed only when somebody needs to look inside. */

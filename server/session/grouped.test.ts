@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 import { Grouped } from './grouped.ts'
 
 /** Keeps what it is asked, and answers each with its double when told to. */
-function counting(limit?: number) {
+function counting(options: { limit?: number; sizeOf?: (n: number) => number } = {}) {
   const asked: number[][] = []
   const grouped = new Grouped<number, number>(async (requests) => {
     asked.push([...requests])
     await new Promise((resolve) => setImmediate(resolve))
     return requests.map((request) => request * 2)
-  }, limit)
+  }, options)
   return { asked, grouped }
 }
 
@@ -20,12 +20,18 @@ test('what is asked in one turn is asked at once, and each gets its own answer',
 })
 
 test('what comes while an answer is under way goes together in the next group, none larger than the limit', async () => {
-  const { asked, grouped } = counting(2)
+  const { asked, grouped } = counting({ limit: 2 })
   const first = grouped.ask(1).then(() => Promise.all([7, 8].map((n) => grouped.ask(n))))
   await new Promise((resolve) => setImmediate(resolve))
   await Promise.all([2, 3, 4].map((n) => grouped.ask(n)))
   await first
   expect(asked).toEqual([[1], [2, 3], [4, 7], [8]])
+})
+
+test('large requests make small groups, and one that is larger than the limit goes alone', async () => {
+  const { asked, grouped } = counting({ limit: 10, sizeOf: (n) => n })
+  await Promise.all([4, 5, 6, 50, 1, 9].map((n) => grouped.ask(n)))
+  expect(asked).toEqual([[4, 5], [6], [50], [1, 9]])
 })
 
 test('one that the database refuses takes nobody along; without the database all fail', async () => {

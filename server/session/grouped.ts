@@ -9,13 +9,24 @@ import { isRefusal } from '../db/failures.ts'
 export class Grouped<Request, Answer> {
   readonly #ask: (requests: readonly Request[]) => Promise<readonly Answer[]>
   readonly #limit: number
+  readonly #sizeOf: (request: Request) => number
   #waiting: Waiting<Request, Answer>[] = []
   #isAsking = false
 
-  /** @param ask gives an answer for each request, in their order; never called again before it has answered */
-  constructor(ask: (requests: readonly Request[]) => Promise<readonly Answer[]>, limit = 500) {
+  /**
+   * @param ask gives an answer for each request, in their order; never called again before it has answered
+   * @param options.limit of the sizes of a group's requests together, which are 1 if nothing else is said
+   */
+  constructor(
+    ask: (requests: readonly Request[]) => Promise<readonly Answer[]>,
+    {
+      limit = 500,
+      sizeOf = () => 1,
+    }: { readonly limit?: number; readonly sizeOf?: (request: Request) => number } = {},
+  ) {
     this.#ask = ask
     this.#limit = limit
+    this.#sizeOf = sizeOf
   }
 
   ask(request: Request): Promise<Answer> {
@@ -28,8 +39,15 @@ export class Grouped<Request, Answer> {
   }
 
   async #askAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, this.#limit))
+    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, this.#nextCount()))
     this.#isAsking = false
+  }
+
+  /** One at least, however large. */
+  #nextCount(): number {
+    let size = 0
+    const end = this.#waiting.findIndex(({ request }) => (size += this.#sizeOf(request)) > this.#limit)
+    return end === -1 ? this.#waiting.length : Math.max(1, end)
   }
 
   async #answer(group: readonly Waiting<Request, Answer>[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
@@ -196,6 +196,7 @@ describe('attaching', () => {
     const store = server()
     const key = await store.create(ann)
     await store.attach(key.id, await follow(row(1), row(2)))
+    store.detach(key.id)
     await store.leave()
     const other = await database.connect()
     await other.query('begin')
@@ -203,12 +204,12 @@ describe('attaching', () => {
     const wanted = [
       { session_id: key.id, id: one?.id, kind: 'row', relation_id: one?.relation.id, key: '[1]' },
     ]
-    await other.query(`select event.attach_sessions(gen_random_uuid(), $1, $2, null)`, [
+    await other.query(`select event.attach_sessions(gen_random_uuid(), $1, $2, '30 days')`, [
       JSON.stringify([{ id: key.id, is_alone: true }]),
       JSON.stringify(wanted),
     ])
-    const attaching = server().attach(key.id, await follow(row(2)))
-    await sleep(20)
+    const attaching = store.attach(key.id, await follow(row(2)))
+    await Promise.race([attaching, sleep(200)]) // it waits for the other
     await other.query('commit')
     await attaching
     expect(await followed(key)).toEqual(['[1]', '[2]'])
@@ -221,7 +222,8 @@ describe('attaching', () => {
     await killed()
     await here.attach(key.id, await follow(row(2)))
     expect(await followed(key)).toEqual(['[2]'])
-    expect(await here.renew()).toEqual([])
+    await here.renew()
+    await here.clearUp()
     expect(await rows('select from event.server')).toHaveLength(1)
     expect(await rows('select from event.server_session')).toHaveLength(1)
     await dead.renew()
@@ -242,7 +244,7 @@ describe('attaching', () => {
     await store.deleteSubscription(key.id, 'x')
     expect(await rows('select from event.subscription')).toEqual([])
     expect(await rows('select from event.server_session')).toEqual([])
-    expect(await store.renew()).toEqual([key.id])
+    expect((await store.renew()).ended).toEqual([key.id])
   })
 
   test('ending races with attaching, following and renewing: clean errors, nothing left behind', async () => {
@@ -265,12 +267,12 @@ describe('attaching', () => {
         await sleep(i % 11)
         await sessions.end(id)
       }),
-      ...Array.from({ length: 5 }, () => stores[0]!.forgetExpired()),
+      ...Array.from({ length: 5 }, () => stores[0]!.clearUp()),
     ])
     for (const failure of failures) expect(failure).toEqual(notFound())
     for (const table of ['session', 'subscription', 'server_session'])
       expect(await rows(`select from event.${table}`)).toEqual([])
-    for (const store of stores) expect((await store.renew()).length).toBeLessThanOrEqual(keys.length)
+    for (const store of stores) expect((await store.renew()).ended.length).toBeLessThanOrEqual(keys.length)
   })
 })
 
@@ -342,10 +344,10 @@ describe('expiry', () => {
     await expect(store.open(unused, ann)).rejects.toEqual(notFound())
     await expect(store.attach(unused.id, [])).rejects.toEqual(notFound())
     await expect.poll(() => rows('select from event.server_session')).toHaveLength(1)
-    await store.forgetExpired()
+    await store.clearUp()
     expect(await rows('select id from event.session')).toEqual([{ id: used.id }])
     expect(await rows('select session_id as id from event.subscription')).toEqual([{ id: used.id }])
-    expect(await store.renew()).toEqual([])
+    expect((await store.renew()).ended).toEqual([])
     expect(await expiresInDays(used)).toBe(2)
     await store.open(used, ann)
   })

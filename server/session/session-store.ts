@@ -41,6 +41,13 @@ export interface StoredSubscription {
   readonly since: string
 }
 
+export interface Renewal {
+  /** Sessions that are attached to this server and are no more. */
+  readonly ended: readonly string[]
+  /** The database's clock, since 1970. */
+  readonly clockMs: number
+}
+
 const defaultExpireAfterMs = 30 * 24 * 60 * 60 * 1000
 const defaultMaxPerIdentity = 100
 
@@ -62,9 +69,12 @@ export class SessionStore {
   #turn: Promise<unknown> = Promise.resolve()
 
   readonly #creating = new Grouped((sessions: readonly NewSession[]) => this.#createAll(sessions))
-  readonly #opening = new Grouped((requests: readonly OpenRequest[]) => this.#openAll(requests))
-  readonly #following = new Grouped((requests: readonly FollowRequest[]) =>
-    this.#inTurn(() => this.#followAll(requests)),
+  readonly #opening = new Grouped((ids: readonly string[]) => this.#openAll(ids, false))
+  // What they follow may be much.
+  readonly #restoring = new Grouped((ids: readonly string[]) => this.#openAll(ids, true), { limit: 50 })
+  readonly #following = new Grouped(
+    (requests: readonly FollowRequest[]) => this.#inTurn(() => this.#followAll(requests)),
+    { limit: 5_000, sizeOf: ({ definitions }) => 1 + definitions.length },
   )
   readonly #leaving = new Grouped((sessions: readonly string[]) =>
     this.#inTurn(() => this.#leaveAll(sessions)),
@@ -109,7 +119,8 @@ export class SessionStore {
    */
   async open(key: SessionKey, identity: Identity, { withSubscriptions = false } = {}): Promise<OpenSession> {
     const owner = ownerOf(identity)
-    const row = isUuid(key.id) ? await this.#opening.ask({ id: key.id, withSubscriptions }) : undefined
+    const group = withSubscriptions ? this.#restoring : this.#opening
+    const row = isUuid(key.id) ? await group.ask(key.id) : undefined
     const isMine =
       row?.tokenHash &&
       timingSafeEqual(row.tokenHash, hashOf(key.token)) &&
@@ -169,24 +180,20 @@ export class SessionStore {
     await this.#acknowledging.ask({ id: session, epoch, snapshot })
   }
 
-  /**
-   * Says that this server runs, and keeps the sessions that are attached to it from expiring.
-   *
-   * @returns those among them that are no more: they have been ended
-   */
-  async renew(): Promise<string[]> {
+  /** Says that this server runs, and keeps the sessions that are attached to it from expiring. */
+  async renew(): Promise<Renewal> {
     const { rows } = await this.#inTurn(() =>
-      this.#pool.query('select id from event.renew_sessions($1, $2, $3) as id', [
-        this.#serverId,
-        [...this.#attached.keys()],
-        this.#expiresAfter,
-      ]),
+      this.#pool.query(
+        `select array(select event.renew_sessions($1, $2, $3)) as ended, (extract(epoch from now()) * 1000)::float8 as "clockMs"`,
+        [this.#serverId, [...this.#attached.keys()], this.#expiresAfter],
+      ),
     )
-    return rows.map(({ id }) => id)
+    return rows[0]
   }
 
-  /** Deletes what has expired. */
-  async forgetExpired(): Promise<void> {
+  /** Deletes what has expired, and what servers have left that run no more. Not to be called when the clock has just jumped. */
+  async clearUp(): Promise<void> {
+    await this.#pool.query('select event.forget_lost_servers()')
     const atOnce = 1000
     const forget = () => this.#pool.query('select event.forget_expired_sessions($1) as count', [atOnce])
     while (Number((await forget()).rows[0].count) === atOnce);
@@ -217,13 +224,10 @@ export class SessionStore {
     return sessions.map(({ id }) => created.has(id))
   }
 
-  async #openAll(requests: readonly OpenRequest[]): Promise<(SessionRow | undefined)[]> {
-    const { rows } = await this.#pool.query<SessionRow>(openSql, [
-      requests.map(({ id }) => id),
-      requests.filter(({ withSubscriptions }) => withSubscriptions).map(({ id }) => id),
-    ])
+  async #openAll(ids: readonly string[], withSubscriptions: boolean): Promise<(SessionRow | undefined)[]> {
+    const { rows } = await this.#pool.query<SessionRow>(openSql, [ids, withSubscriptions])
     const found = new Map(rows.map((row) => [row.id, row]))
-    return requests.map(({ id }) => found.get(id))
+    return ids.map((id) => found.get(id))
   }
 
   async #followAll(requests: readonly FollowRequest[]): Promise<boolean[]> {
@@ -269,11 +273,6 @@ interface NewSession {
   readonly at_most: number | null
 }
 
-interface OpenRequest {
-  readonly id: string
-  readonly withSubscriptions: boolean
-}
-
 interface FollowRequest {
   readonly session: string
   /** Without another connection to this server. */
@@ -297,7 +296,7 @@ interface SessionRow {
 
 const openSql = `
   select s.id, s.owner::text, s.subject, s.token_hash as "tokenHash", s.epoch, s.position::text as snapshot,
-         case when s.id = any ($2) then (
+         case when $2 then (
            select json_agg(json_build_object('id', u.id, 'kind', u.kind, 'key', u.key, 'column_name', u.column_name,
                     'definition', u.definition, 'since', u.since::text,
                     'relation', format('%I.%I', coalesce(n.nspname, t.schema_name), coalesce(c.relname, t.relation_name)))

@@ -13,8 +13,8 @@ where token_hash is not null;
 create index session_owner_index on event.session (owner, coalesce(subject, '')) where token_hash is not null;
 create index session_expiry_index on event.session (expires_at) where expires_at is not null;
 
--- The servers that run now. Each says so every half a minute, and is believed for three times as long: see
--- event.is_attached(). This table and the next are unlogged, since after a crash each server says it all again.
+-- The servers that run now: each says so again and again, see event.is_running(). This table and the next are
+-- unlogged, since after a crash each server says it all again.
 create unlogged table event.server (
   id uuid not null,
   seen_at timestamptz not null default now(),

@@ -109,7 +109,17 @@ export interface Page extends Disposable {
   quiet(): ReadonlyMap<unknown, object>
   isLive(): boolean
   /** What it shows, as `shownBy` the database. */
-  shown(): unknown
+  shown(): Shown
+}
+
+type Rows = readonly Readonly<Record<string, unknown>>[]
+
+export interface Shown {
+  readonly all: Rows
+  readonly richest: Rows
+  readonly rich: Rows
+  readonly entries: Rows
+  readonly first: Rows[number] | null
 }
 
 /** Opens a page, and resolves when everything on it is ready. */
@@ -166,11 +176,11 @@ export async function openPage(url: string): Promise<Page> {
     quiet: () => new Map((quiet.getSnapshot().data ?? []).map((row) => [row['id'], row])),
     isLive: () => client.store.getState().connection.status === 'live',
     shown: () => ({
-      all: all.getSnapshot().data,
-      richest: richest.getSnapshot().data,
-      rich: sorted(rich.getSnapshot().data, 'id'),
-      entries: sorted(entries.getSnapshot().data, 'name'),
-      first: first.getSnapshot().data,
+      all: all.getSnapshot().data ?? [],
+      richest: richest.getSnapshot().data ?? [],
+      rich: sorted(rich.getSnapshot().data ?? [], 'id'),
+      entries: sorted(entries.getSnapshot().data ?? [], 'name'),
+      first: first.getSnapshot().data ?? null,
     }),
     [Symbol.dispose]() {
       for (const stop of stops) stop()
@@ -180,7 +190,7 @@ export async function openPage(url: string): Promise<Page> {
 }
 
 /** What a page would show that has everything. */
-export async function shownBy(url: string): Promise<unknown> {
+export async function shownBy(url: string): Promise<Shown> {
   const client = new pg.Client(url)
   await client.connect()
   const rows = async (sql: string) => (await client.query(sql)).rows
@@ -203,7 +213,7 @@ export async function expectEqual(pages: readonly Page[], url: string): Promise<
   for (const page of pages) {
     await waitFor(() => expect(page.isLive()).toBe(true))
     const expected = await shownBy(url)
-    await waitFor(() => expect(page.shown()).toEqual(expected))
+    await waitFor(() => expect(differences(page.shown(), expected)).toEqual({}))
     expect([...page.wrongs]).toEqual([])
     expect([...page.statuses]).toEqual(['ready'])
     const { inserted } = page
@@ -211,10 +221,27 @@ export async function expectEqual(pages: readonly Page[], url: string): Promise<
   }
 }
 
+/** The first of each part that is not as expected: all of them would fill the screen. */
+function differences(shown: Shown, expected: Shown): Record<string, unknown> {
+  const parts = Object.keys(expected) as (keyof Shown)[]
+  return Object.fromEntries(
+    parts.flatMap((part) => {
+      const [is, wanted] = [textsOf(shown[part]), textsOf(expected[part])]
+      const at = wanted.findIndex((row, i) => row !== is[i])
+      if (at < 0 && is.length === wanted.length) return []
+      return [[part, `${is.length} rows instead of ${wanted.length}: ${is[at]} instead of ${wanted[at]}`]]
+    }),
+  )
+}
+
+function textsOf(rows: Shown[keyof Shown]): string[] {
+  return [rows].flat().map((row) => JSON.stringify(row))
+}
+
 export function waitFor(check: () => void | Promise<void>): Promise<void> {
   return vi.waitFor(check, { timeout: 30_000, interval: 10 })
 }
 
-function sorted(rows: readonly Readonly<Record<string, unknown>>[] | undefined, column: string): unknown {
-  return rows?.toSorted((a, b) => (a[column]! < b[column]! ? -1 : 1))
+function sorted(rows: Rows, column: string): Rows {
+  return rows.toSorted((a, b) => (a[column]! < b[column]! ? -1 : 1))
 }

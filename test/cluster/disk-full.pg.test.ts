@@ -8,16 +8,11 @@ import { mountSmallDisk } from './small-disk.ts'
 /** Puts the change log, with its indexes and whatever lies apart of its rows, into a tablespace. */
 async function moveLogTo(client: pg.Client, tablespace: string): Promise<void> {
   const { rows } = await client.query<{ move: string }>(`
-    with part as (
-      select c.oid from pg_class as c
-       where c.oid = any (array(select inhrelid from pg_inherits where inhparent = 'event.change'::regclass)
-           || 'event.change'::regclass::oid)
-         and c.relkind = 'r'
-    )
-    select format('alter table %s set tablespace ${tablespace}', oid::regclass) as move from part
+    select format('alter table %s set tablespace ${tablespace}', t.relid) as move
+      from pg_partition_tree('event.change') as t where t.isleaf
     union all
     select format('alter index %s set tablespace ${tablespace}', i.indexrelid::regclass)
-      from part join pg_index as i on i.indrelid = part.oid`)
+      from pg_partition_tree('event.change') as t join pg_index as i on i.indrelid = t.relid where t.isleaf`)
   expect(rows.length).toBeGreaterThan(0)
   for (const { move } of rows) await client.query(move)
 }
@@ -25,7 +20,7 @@ async function moveLogTo(client: pg.Client, tablespace: string): Promise<void> {
 test('a full disk under the change log: the writer is told, nothing is left of its transaction, and all else goes on', async ({
   skip,
 }) => {
-  await using disk = await mountSmallDisk(4)
+  await using disk = await mountSmallDisk(4096)
   if (disk.problem) return skip(disk.problem)
   await using postgres = await startOwnPostgres()
   await createBank(postgres.url)
@@ -58,14 +53,44 @@ test('a full disk under the change log: the writer is told, nothing is left of i
   expect(rowcast.rowcast.health().status).toBe('ok')
   for (const page of [one, two]) expect(page.connections).toEqual(['connecting', 'live'])
 
-  await disk.resize(256)
+  await disk.resize(262_144)
   await writer.more(20)
   await client.query(bulk)
   await writer.stop()
   await waitFor(async () => {
     const { rows: counted } = await client.query('select count(*)::int as n from entry')
-    expect((one.shown() as { entries: unknown[] }).entries.length).toBe(counted[0].n)
+    expect(one.shown().entries.length).toBe(counted[0].n)
   })
   await expectEqual([one, two, three], postgres.url)
   for (const page of [one, two, three]) expect(page.epochs.size).toBe(1)
+})
+
+test('a log that has filled its disk frees itself of what is due, once there is a little room', async ({
+  skip,
+}) => {
+  await using disk = await mountSmallDisk(4096)
+  if (disk.problem) return skip(disk.problem)
+  await using postgres = await startOwnPostgres()
+  await createBank(postgres.url)
+  const client = await postgres.connect()
+  await client.query(`create tablespace small location '${disk.path}'`)
+  await moveLogTo(client, 'small')
+  const insert = (name: string, count: number) =>
+    client.query(`insert into entry select '${name}' || n, n from generate_series(1, ${count}) as n`)
+  await insert('old', 8_000)
+  await client.query('select event.open_part(1)')
+  await expect(insert('bulk', 30_000)).rejects.toMatchObject({ code: '53100' })
+  await expect(async () => {
+    for (let i = 0; ; i++) await insert(`small${i}.`, 10)
+  }).rejects.toMatchObject({ code: '53100' })
+
+  await client.query(`select event.retain('1 hour', null)`)
+  const prune = (hours: number) =>
+    client.query(`select did from event.tend_log_at(clock_timestamp() + interval '${hours} hours')`)
+  // TRUNCATE makes the new, empty files before it lets go of the old ones.
+  await expect(prune(2).then(() => prune(4))).rejects.toMatchObject({ code: '53100' })
+  await disk.resize(4096 + 64)
+  const { rows } = await prune(4)
+  expect(rows).toContainEqual({ did: 'emptied' })
+  await insert('after', 100)
 })

@@ -75,6 +75,6 @@ test('commits that pages have shown and the crash has taken back are shown no mo
   await (await postgres.connect()).query(`insert into entry values ('after', 1)`)
   await waitFor(() => expect(page.epochs.size).toBe(2))
   await expectEqual([page], postgres.url)
-  const entries = (page.shown() as { entries: { name: string }[] }).entries.map(({ name }) => name)
+  const entries = page.shown().entries.map(({ name }) => name)
   expect(entries).toEqual(['after', 'kept'])
 })

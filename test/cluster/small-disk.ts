@@ -7,20 +7,20 @@ import { unprivilegedUser } from '../../server/embedded/system-user.ts'
 
 const run = promisify(execFile)
 
-/** A disk of a few megabytes, in memory, that PostgreSQL may write to. Dispose of it when nobody has files open on it. */
+/** A small disk, in memory, that PostgreSQL may write to. Dispose of it when nobody has files open on it. */
 export interface SmallDisk extends AsyncDisposable {
   readonly path: string
   /** Why there is none: mounting takes root, and containers may forbid it. */
   readonly problem: string | undefined
-  resize(megabytes: number): Promise<void>
+  resize(kilobytes: number): Promise<void>
 }
 
-export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
+export async function mountSmallDisk(kilobytes: number): Promise<SmallDisk> {
   const path = await mkdtemp(join(tmpdir(), 'rowcast-disk-'))
   const { uid, gid } = await unprivilegedUser()
   let problem: string | undefined
   try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'rowcast-test', path])
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k,mode=700`, 'rowcast-test', path])
     if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
   } catch (error) {
     problem = `no disk can be mounted here: ${String(error)}`
@@ -28,7 +28,7 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
   return {
     path,
     problem,
-    resize: async (size) => void (await run('mount', ['-o', `remount,size=${size}m`, path])),
+    resize: async (size) => void (await run('mount', ['-o', `remount,size=${size}k`, path])),
     async [Symbol.asyncDispose]() {
       if (problem === undefined) await run('umount', [path])
       await rmdir(path)

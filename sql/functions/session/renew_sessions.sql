@@ -1,18 +1,10 @@
 -- Says for a server that it runs, and which sessions are attached to it; those do not expire. Gives the ids of those
--- that are no longer there: they have been ended elsewhere. Clears up after servers that run no more.
+-- that are no longer there: they have been ended elsewhere.
 create or replace function event.renew_sessions(server uuid, sessions uuid[], expires_after interval) returns setof uuid
 language plpgsql set search_path = ''
 as $$
 begin
   insert into event.server (id) values (server) on conflict (id) do update set seen_at = now();
-  with gone as (
-    delete from event.server as v
-    using (select o.id from event.server as o where o.seen_at < now() - interval '90 s' for update skip locked) as old
-    where v.id = old.id
-    returning v.id
-  )
-  delete from event.server_session as a using gone as g where a.server_id = g.id;
-
   delete from event.server_session as a
   where a.server_id = server and not exists (select from unnest(sessions) as i (id) where i.id = a.session_id);
   insert into event.server_session (session_id, server_id)

@@ -5,10 +5,10 @@ select s.id, s.owner, s.subject, s.created_at, s.last_seen_at, s.expires_at, s.e
   exists (
     select from event.server_session as a
     join event.server as v on v.id = a.server_id
-    where a.session_id = s.id and v.seen_at > now() - interval '90 s'
+    where a.session_id = s.id and event.is_running(v)
   ) or exists (
     select from event.attachment as a
-    join pg_catalog.pg_stat_activity as c on c.pid = a.pid
+    join pg_catalog.pg_stat_activity as c on c.pid = a.pid and coalesce(c.backend_start, a.backend_start) = a.backend_start
     where a.session_id = s.id
   ) as is_attached
 from event.session as s

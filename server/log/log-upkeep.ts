@@ -1,0 +1,48 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+
+export interface LogUpkeepOptions {
+  readonly pool: pg.Pool
+  readonly logger: Logger
+}
+
+const intervalMs = 60_000
+
+/**
+ * Has what is too old, or too much, taken out of the change log, as `event.retain()` says. Every server asks for
+ * it; one at a time does it.
+ */
+export class LogUpkeep {
+  readonly #options: LogUpkeepOptions
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+
+  constructor(options: LogUpkeepOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.run(), intervalMs).unref()
+  }
+
+  /** At once, unless it is under way. Never rejects. */
+  run(): Promise<void> {
+    this.#running ??= this.#run().finally(() => (this.#running = undefined))
+    return this.#running
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { pool, logger } = this.#options
+    try {
+      const { rows } = await pool.query('select did, part, bytes, reason from event.tend_log()')
+      for (const row of rows) logger.info(row, 'tended the change log')
+    } catch (error) {
+      logger.warn({ err: error }, 'could not tend the change log; trying again later')
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Attached } from '../../shared/protocol.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { startRowcast, type RowcastServer } from '../../test/rowcast-server.ts'
+import { TestSocket } from '../../test/socket.ts'
+
+let database: TestDatabase
+let sql: pg.Client
+let here: RowcastServer
+let there: RowcastServer
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = await database.connect()
+  await sql.query(`create table item (id int primary key, name text); select event.track('item')`)
+  here = await startRowcast(database.url, { sessions: { maxPerIdentity: 3 } })
+  there = await startRowcast(database.url)
+})
+afterAll(async () => {
+  await Promise.all([here, there].map((server) => server[Symbol.asyncDispose]()))
+  await database[Symbol.asyncDispose]()
+})
+
+const items = { subscription: { kind: 'table' as const, relation: 'item' } }
+
+async function attach(
+  socket: TestSocket,
+  request: Parameters<TestSocket['attach']>[0] = {},
+): Promise<Attached> {
+  const reply = await socket.attach(request)
+  if (!reply.ok) throw new Error(reply.message)
+  await socket.next('progress')
+  return reply.value
+}
+
+function disconnected(socket: TestSocket): Promise<unknown> {
+  return expect.poll(() => socket.socket.connected, { timeout: 10_000 }).toBe(false)
+}
+
+test('a session that is ended at one server is over at all of them; who comes back with it is told, and begins anew', async () => {
+  await using first = new TestSocket(here.url, { sub: 'ann' })
+  await using second = new TestSocket(there.url, { sub: 'ann' })
+  await using other = new TestSocket(there.url, { sub: 'ann' })
+  const { session } = await attach(first, { subscriptions: [items] })
+  await attach(second, { session, subscriptions: [items] })
+  await attach(other)
+  await here.rowcast.sessions.end(session.id)
+  await Promise.all([disconnected(first), disconnected(second)])
+  expect(other.socket.connected).toBe(true)
+
+  await using again = new TestSocket(there.url, { sub: 'ann' })
+  expect(await again.attach({ session })).toMatchObject({ ok: false, code: 'session_not_found' })
+  expect((await attach(again)).resumed).toBe(false)
+  await expect(here.rowcast.sessions.end(session.id)).rejects.toMatchObject({ code: 'session_not_found' })
+  await expect(here.rowcast.sessions.end('nonsense')).rejects.toMatchObject({ code: 'session_not_found' })
+})
+
+test('sign out everywhere: all sessions of a user end, and nobody else’s', async () => {
+  await using one = new TestSocket(here.url, { sub: 'bob' })
+  await using two = new TestSocket(there.url, { sub: 'bob' })
+  await using other = new TestSocket(there.url, { sub: 'bobby' })
+  await using nobody = new TestSocket(there.url)
+  const role = new URL(database.url).username
+  for (const socket of [one, two, other, nobody]) await attach(socket)
+  expect(await there.rowcast.sessions.endAll({ role, sub: 'bob' })).toBe(2)
+  await Promise.all([disconnected(one), disconnected(two)])
+  expect([other, nobody].map(({ socket }) => socket.connected)).toEqual([true, true])
+  // A slip in the application must not end everybody's.
+  for (const slip of [{ role }, { role, sub: undefined }, { sub: 'bob' }, {}])
+    await expect(there.rowcast.sessions.endAll(slip as never)).rejects.toThrow('needs a role')
+  expect([other, nobody].map(({ socket }) => socket.connected)).toEqual([true, true])
+})
+
+test('sessions are listed with whose they are, what they follow and whether they are in use', async () => {
+  const before = Date.now()
+  await using socket = new TestSocket(here.url, { sub: 'cleo' })
+  const { session } = await attach(socket, { subscriptions: [items] })
+  const list = () => there.rowcast.sessions.list({ sub: 'cleo' })
+  const role = new URL(database.url).username
+  const [info] = await list()
+  expect(info).toEqual({
+    id: session.id,
+    role,
+    sub: 'cleo',
+    createdAt: expect.any(Date),
+    lastSeenAt: expect.any(Date),
+    expiresAt: expect.any(Date),
+    subscriptions: 1,
+    isAttached: true,
+  })
+  const days = (Number(info?.expiresAt) - before) / (24 * 60 * 60 * 1000)
+  expect(Math.round(days)).toBe(30)
+  socket.socket.disconnect()
+  await expect.poll(async () => (await list())[0]?.isAttached).toBe(false)
+  expect(await there.rowcast.sessions.list({ role: 'nobody' })).toEqual([])
+  expect(await there.rowcast.sessions.list({ role, limit: 1 })).toHaveLength(1)
+})
+
+test('E-16 N15 a socket learns nothing of sessions that are not its own: one answer, whatever the reason', async () => {
+  await using socket = new TestSocket(here.url, { sub: 'dan' })
+  const { session } = await attach(socket)
+  const ended = await attach(new TestSocket(here.url, { sub: 'eve' }))
+  await here.rowcast.sessions.end(ended.session.id)
+  const expired = await attach(new TestSocket(there.url, { sub: 'eve' }))
+  await sql.query(`update event.session set expires_at = now() - interval '1 s' where id = $1`, [
+    expired.session.id,
+  ])
+  const attempts = [
+    session,
+    { ...session, token: 'x' },
+    ended.session,
+    expired.session,
+    { ...session, id: '00000000-0000-4000-8000-000000000000' },
+    { ...session, id: 'nonsense' },
+    { ...session, id: `'; drop table item; --` },
+    { ...session, id: '' },
+  ]
+  await using eve = new TestSocket(there.url, { sub: 'eve' })
+  for (const key of attempts)
+    expect(await eve.attach({ session: key })).toEqual({
+      ok: false,
+      code: 'session_not_found',
+      message: `there is no session ${key.id} for this client: attach without one`,
+    })
+  expect((await attach(eve)).resumed).toBe(false)
+})
+
+test('who has as many sessions in use as the limit is told so, and may go on when one is closed', async () => {
+  const sockets = Array.from({ length: 4 }, () => new TestSocket(here.url, { sub: 'finn' }))
+  for (const socket of sockets.slice(0, 3)) await attach(socket)
+  const fourth = sockets[3] as TestSocket
+  expect(await fourth.attach()).toMatchObject({ ok: false, code: 'session_limit' })
+  sockets[0]?.socket.disconnect()
+  await expect.poll(async () => (await fourth.attach()).ok, { timeout: 10_000 }).toBe(true)
+  for (const { socket } of sockets) socket.disconnect()
+})
+
+test('a server that closes has nothing attached any more', async () => {
+  const third = await startRowcast(database.url)
+  const socket = new TestSocket(third.url, { sub: 'gil' })
+  await attach(socket)
+  await third[Symbol.asyncDispose]()
+  expect(await here.rowcast.sessions.list({ sub: 'gil' })).toMatchObject([{ isAttached: false }])
+})
