@@ -5,6 +5,7 @@ import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import type { Identity } from '../session/identity.ts'
 import { EncodedJson } from './encoded-json.ts'
+import { nothing, type Missing } from './missing.ts'
 import { Outbox } from './outbox.ts'
 
 /** What the server sends to rooms and sockets is encoded beforehand, once for all who get the same. */
@@ -38,23 +39,6 @@ export class LiveSession {
   get room(): string {
     return `session:${this.id}`
   }
-}
-
-/** What a connection still has to be given before it is live: all of it at one boundary, or all of it again at a later one. */
-export interface Missing {
-  /** It has everything up to this snapshot, but for what is fresh; null: it has nothing. */
-  readonly from: string | null
-  /** To be given from the beginning. */
-  readonly fresh: Set<SubscriptionId>
-  /** Why it cannot go on from where it was: told first. */
-  readonly reset?: ResetReason
-  /** Of these it is given, before their rows, also the changes since a snapshot of each: the session's inbox. */
-  readonly inbox: ReadonlyMap<SubscriptionId, string>
-}
-
-/** To begin with. */
-export function nothing(): Missing {
-  return { from: null, fresh: new Set(), inbox: new Map() }
 }
 
 /**

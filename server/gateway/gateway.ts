@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
-import * as v from 'valibot'
-import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
+import { RowcastError } from '../../shared/errors.ts'
 import { parsePosition } from '../../shared/position.ts'
 import {
   ackSchema,
@@ -16,34 +15,16 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
-import type { SubscriptionId } from '../../shared/subscription.ts'
-import { formatSnapshot, mergedSnapshot, parseSnapshot } from '../log/snapshot.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
-import type { Identity } from '../session/identity.ts'
-import type { OpenSession, SessionStore } from '../session/session-store.ts'
+import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
-import {
-  Connection,
-  LiveSession,
-  nothing,
-  type GatewayServer,
-  type GatewaySocket,
-  type Missing,
-} from './connection.ts'
+import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
+import { internal, mapLimited, parse, replyTo } from './answer.ts'
+import { identify, type Authenticate } from './authenticate.ts'
 import type { Following } from './following.ts'
+import { missingSince, type Missing } from './missing.ts'
 import type { Welcome } from './welcome.ts'
-
-/** What `authenticate` may look at: Socket.IO's handshake. */
-export interface Handshake {
-  /** What the client was given as `auth`. */
-  readonly auth: Readonly<Record<string, unknown>>
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly address: string
-  readonly url: string
-}
-
-export type Authenticate = (handshake: Handshake) => Identity | Promise<Identity>
 
 export interface GatewayParts {
   readonly io: GatewayServer
@@ -67,12 +48,7 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
-    parts.io.use((socket, next) => {
-      this.#identify(socket).then(
-        () => next(),
-        (error: unknown) => next(refusal(error)),
-      )
-    })
+    parts.io.use(identify(parts.authenticate, parts.logger))
     parts.io.on('connection', (socket) => this.#serve(socket))
   }
 
@@ -93,16 +69,6 @@ export class Gateway {
   /** A session is no more: who comes back with it is told so. */
   endSession(id: string): void {
     for (const { socket } of this.#sessions.get(id)?.connections ?? []) socket.disconnect(true)
-  }
-
-  async #identify(socket: GatewaySocket): Promise<void> {
-    const { auth, headers, address, url } = socket.handshake
-    try {
-      socket.data.identity = await this.#parts.authenticate({ auth, headers, address, url })
-    } catch (error) {
-      this.#parts.logger.info({ err: error, address }, 'refused a client')
-      throw error
-    }
   }
 
   #serve(socket: GatewaySocket): void {
@@ -169,7 +135,7 @@ export class Gateway {
       if (this.#connections.has(socket))
         throw new RowcastError('invalid_message', 'this connection is attached already')
       // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
-      missing = this.#missingSince(request.position, opened, defined)
+      missing = missingSince(request.position, opened, defined, this.#parts.epoch())
     } catch (error) {
       sessions.detach(key.id)
       throw error
@@ -261,33 +227,10 @@ export class Gateway {
     if (!connection) throw new RowcastError('invalid_message', 'attach first')
     return connection
   }
-
-  /** What a client that has just attached lacks: all but what it holds at a position, and of some also the session's inbox. */
-  #missingSince(
-    position: string | undefined,
-    session: OpenSession | undefined,
-    defined: readonly { readonly inbox?: boolean | undefined; readonly definition: Definition }[],
-  ): Missing {
-    const epoch = this.#parts.epoch()
-    const from = position === undefined ? null : parsePosition(position)
-    const asksInbox = defined.some(({ inbox }) => inbox)
-    if (
-      (from && from.epoch !== epoch) ||
-      (asksInbox && session?.position && session.position.epoch !== epoch)
-    )
-      return { ...nothing(), reset: 'epoch_changed' }
-    const inbox = new Map<SubscriptionId, string>()
-    for (const { inbox: isAsked, definition } of defined) {
-      // What a filter, an order or a limit has shown meanwhile, the log does not tell.
-      const stored = session?.subscriptions.find(({ id }) => id === definition.id)
-      if (!isAsked || !stored || !session?.position || (definition.kind === 'table' && definition.query))
-        continue
-      const acknowledged = parseSnapshot(session.position.snapshot)
-      inbox.set(definition.id, formatSnapshot(mergedSnapshot(acknowledged, parseSnapshot(stored.since))))
-    }
-    return { ...nothing(), from: from && from.snapshot, inbox }
-  }
 }
+
+/** Of one client: the connections that answer are everybody's. */
+const definesAtOnce = 4
 
 /** A subscription as a client asks for it when it attaches. */
 type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &
@@ -296,50 +239,4 @@ type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &
 function describe(definition: Definition): Subscribed {
   const { id, relation } = definition
   return { id, relation: relation.name, ...('key' in definition && { key: definition.key }) }
-}
-
-function parse<const S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
-  const result = v.safeParse(schema, input)
-  if (result.success) return result.output
-  const [issue] = result.issues
-  const path = v.getDotPath(issue)
-  throw new RowcastError('invalid_message', `${path === null ? '' : `${path}: `}${issue.message}`)
-}
-
-/** Of a failure of ours, only the code crosses the wire. */
-const internal = { ok: false, code: 'internal', message: 'the server failed; its log says why' } as const
-
-/** Of one client: the connections that answer are everybody's. */
-const definesAtOnce = 4
-
-/** Like `Promise.all` over `map`, but with so many under way at once at the most. */
-async function mapLimited<T, U>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<U>,
-): Promise<U[]> {
-  const results: U[] = []
-  const entries = items.entries()
-  const worker = async () => {
-    for (const [i, item] of entries) results[i] = await work(item)
-  }
-  await Promise.all(Array.from({ length: limit }, worker))
-  return results
-}
-
-/** What the client did wrong is its answer; all else is thrown. */
-async function replyTo<T>(work: () => Promise<T>): Promise<Reply<T>> {
-  try {
-    return { ok: true, value: await work() }
-  } catch (error) {
-    if (error instanceof RowcastError) return { ok: false, code: error.code, message: error.message }
-    throw error
-  }
-}
-
-/** Socket.IO passes `data` on to the client's `connect_error`. */
-function refusal(error: unknown): Error {
-  const code: ErrorCode = error instanceof RowcastError ? error.code : 'unauthenticated'
-  const message = error instanceof RowcastError ? error.message : 'not signed in'
-  return Object.assign(new Error(message), { data: { code, message } })
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
-import type { Authenticate } from '../gateway/gateway.ts'
+import type { Authenticate } from '../gateway/authenticate.ts'
 import type { RowcastOptions } from '../main.ts'
 
 /**
