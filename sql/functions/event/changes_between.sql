@@ -37,7 +37,9 @@ declare
         -- What is stored compressed takes its full size once it is read; that costs, so it is asked last.
         or (select sum(octet_length(x.new::text)) from change as x where pg_column_compression(x.new) is not null) > $5
       group by c.relation_id
-      order by greatest(count(*)::float8 / nullif($4, 0), sum(pg_column_size(c.new))::float8 / nullif($5, 0)) desc, c.relation_id
+      order by greatest(count(*)::float8 / nullif($4, 0), sum(
+        case when pg_column_compression(c.new) is null then pg_column_size(c.new) else octet_length(c.new::text) end
+      )::float8 / nullif($5, 0)) desc, c.relation_id
       limit 1
     )
     (
