@@ -1,7 +1,7 @@
 import { RowcastError } from '../../shared/errors.ts'
 
 /** Errors of PostgreSQL's that say nothing of what was asked: no connection, no resources, shutdown, a lost race. */
-const passing = /^(08|40|53|57P|58)|^55P03$/
+const passing = /^(08|25P0[34]|40|53|57P|58)|^55P03$/
 
 /**
  * True if an error is an answer, which would be the same another time: a right that is missing, a value
@@ -22,10 +22,12 @@ export function isOutage(error: unknown): boolean {
   if (code !== undefined) return passing.test(code) || code === readOnlyState
   const { code: system, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   if (typeof system === 'string')
-    return /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)/.test(system)
+    return /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|NOTFOUND|AI_AGAIN)/.test(system)
   return (
     typeof message === 'string' &&
-    /^(Connection terminated|Client has encountered a connection error|timeout e)/.test(message)
+    /^(Connection terminated|Client has encountered a connection error|timeout e|Query read timeout)/.test(
+      message,
+    )
   )
 }
 

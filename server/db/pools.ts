@@ -14,12 +14,14 @@ export interface Pools {
 
 export const snapshotConnections = 4
 const encodingConnections = 4
+/** Many may come at once, and each asks for little. */
+const encodingWaitMs = 15_000
 const appConnections = 10
 
 /** @param onError told of idle connections that break; node-postgres replaces them */
 export function createPools(database: Database, onError: (error: Error) => void): Pools {
   const app = createPool(database, appConnections)
-  const encoding = createEncodingPool(database, encodingConnections)
+  const encoding = createEncodingPool(database, encodingConnections, encodingWaitMs)
   const snapshots = createEncodingPool(database, 2 * snapshotConnections)
   const all = [app, encoding, snapshots]
   for (const pool of all) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
+import { TcpProxy } from '../../test/tcp-proxy.ts'
 import { defaultBounds, type LogBounds } from './read-log.ts'
 import { LogReader, type Pass, type Rests } from './log-reader.ts'
 
@@ -42,9 +43,9 @@ async function readerOf(
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 20_000
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('waited 10 s in vain')
+    if (performance.now() > deadline) throw new Error('waited 20 s in vain')
     await sleep(5)
   }
 }
@@ -229,6 +230,24 @@ test('N16 a reader whose connection is cut, over and over, skips nothing and rep
   await killing
   await until(() => at.keys.length >= 300)
   expect(at.keys.flat()).toEqual(Array.from({ length: 300 }, (_, i) => `[${i}]`))
+})
+
+test('N16 a reader whose connection falls silent, asleep or at work, goes on by another', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  const { proxy, url } = await TcpProxy.before(database.url)
+  await using at = await readerOf(url, () => [1])
+  await sleep(100)
+  proxy.strand()
+  for (let i = 0; i < 10; i++) await writer.query('insert into t values ($1)', [i])
+  await until(() => at.keys.length === 10)
+  proxy.strand()
+  for (let i = 10; i < 20; i++) await writer.query('insert into t values ($1)', [i])
+  await until(() => at.keys.length === 20)
+  expect(at.keys.flat()).toEqual(Array.from({ length: 20 }, (_, i) => `[${i}]`))
+  await at.reader.close()
+  await proxy.close()
 })
 
 test('a reader that cannot reach its database says so at once', async () => {
