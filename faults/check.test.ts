@@ -62,6 +62,10 @@ function steps(
   })
 }
 
+function handedOver(records: readonly FaultRecord[]): OfKind<'recorded'>[] {
+  return records.filter(isKind('recorded')).filter(({ changes }) => changes.length > 0)
+}
+
 const corruptions: Corruption[] = [
   {
     name: 'a commit does not show what a transaction did',
@@ -94,12 +98,40 @@ const corruptions: Corruption[] = [
     name: 'a recorder is not handed a transaction',
     kinds: ['lost'],
     corrupt(records, choose) {
-      const record = choose(records.filter(isKind('recorded')))
+      const record = choose(handedOver(records))
       const xid = choose(record?.changes ?? [])?.transaction
       return (
         record &&
         replace(records, record, { ...record, changes: record.changes.filter((c) => c.transaction !== xid) })
       )
+    },
+  },
+  {
+    name: 'a recorder is not told of a gap',
+    kinds: ['lost'],
+    corrupt(records, choose) {
+      const wrote = records
+        .filter(isKind('wrote'))
+        .filter(({ isCommitted, writes }) => isCommitted && writes.some((write) => write.do === 'put'))
+      const recorded = records.filter(isKind('recorded'))
+      const record = choose(
+        recorded.filter(({ gap, client, at }) => {
+          const before = records.findLast(
+            (other) => other.kind === 'applied' && other.client === client && other.at < at - 1,
+          )
+          return gap !== undefined && before && wrote.some((other) => other.at > before.at && other.at < at)
+        }),
+      )
+      const { gap: _, ...untold } = record ?? {}
+      return record && replace(records, record, { ...untold, kind: 'recorded' } as FaultRecord)
+    },
+  },
+  {
+    name: 'a recorder is told of a gap for no reason',
+    kinds: ['reset'],
+    corrupt(records, choose) {
+      const record = choose(records.filter(isKind('recorded')).filter(({ gap }) => gap === undefined))
+      return record && replace(records, record, { ...record, gap: 'refreshed' })
     },
   },
   {
@@ -115,7 +147,7 @@ const corruptions: Corruption[] = [
     name: 'a recorder is handed a transaction again later',
     kinds: ['twice'],
     corrupt(records, choose) {
-      const recorded = records.filter(isKind('recorded'))
+      const recorded = handedOver(records)
       const record = choose(recorded)
       const later = record && recorded.find(({ client, at }) => client === record.client && at > record.at)
       return later && replace(records, later, { ...later, changes: [...record.changes, ...later.changes] })
@@ -393,7 +425,7 @@ test.each(corruptions)('found: $name', ({ kinds, corrupt }) => {
         `found ${found.join()}`,
       ).toBe(true)
     }),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   )
   expect(corrupted).toBeGreaterThan(5)
 })

@@ -4,7 +4,7 @@ import type { Subscription } from '../shared/subscription.ts'
 import { ConnectionCheck, isWhole, type ConnectionCounts } from './connection-check.ts'
 import type { Findings } from './findings.ts'
 import { RecorderCheck } from './recorder-check.ts'
-import type { Applied, Ended, FaultRecord, Given, Rendered, Statement, Subscribed } from './records.ts'
+import type { Applied, Asked, Ended, FaultRecord, Given, Rendered, Statement, Subscribed } from './records.ts'
 import type { Observation, Shown } from './state-check.ts'
 import { isAtOrAfter, snapshotOf, type Truth } from './truth.ts'
 
@@ -57,6 +57,7 @@ export class ClientCheck {
   /** Where the page before was, and whether this page goes on with its session. */
   #before: Position | undefined
   #isResumed = false
+  #attach: (Asked & { readonly request: 'attach' }) | undefined
   /** Since the last commit, on the present connection. */
   #resets = new Set<ResetReason>()
   /** The names of the server's ids. */
@@ -89,6 +90,7 @@ export class ClientCheck {
         return
       case 'asked':
         if (record.request === 'attach') {
+          this.#attach = record
           this.#resets.clear()
           for (const followed of this.#followed.values()) followed.wasRead = false
           this.#connection(record.connection).attach(record)
@@ -110,7 +112,7 @@ export class ClientCheck {
       case 'applied':
         return this.#applied(record, record.at)
       case 'recorded':
-        return this.#followed.get(record.name)?.recorder?.take(record.changes)
+        return this.#followed.get(record.name)?.recorder?.take(record)
       case 'rendered':
         return this.#render(record)
       case 'connection':
@@ -131,8 +133,8 @@ export class ClientCheck {
     return {
       client: this.#client,
       followed: new Map(
-        [...this.#followed].flatMap(([name, { subscription, isRecorded }]) =>
-          isRecorded ? [] : [[name, subscription] as const],
+        [...this.#followed].flatMap(([name, { subscription, isRecorded, shown }]) =>
+          isRecorded && !shown ? [] : [[name, subscription] as const],
         ),
       ),
       ended: this.#ended,
@@ -156,7 +158,7 @@ export class ClientCheck {
     this.#counts.recorded += followed.recorder.changes
   }
 
-  #subscribe({ name, subscription, isRecorded, hasInbox = false }: Subscribed): void {
+  #subscribe({ name, subscription, isRecorded }: Subscribed): void {
     const recorder =
       isRecorded && isWhole(subscription)
         ? new RecorderCheck(
@@ -164,7 +166,6 @@ export class ClientCheck {
               client: this.#client,
               name,
               relation: this.#truth.spec(subscription.relation).relation,
-              hasInbox,
               before: this.#isResumed ? this.#before : undefined,
             },
             this.#truth,
@@ -203,11 +204,16 @@ export class ClientCheck {
     }
     const shown = [...this.#followed.values()].flatMap((followed) => followed.shown ?? [])
     this.observations.push({ client: this.#client, position, shown })
-    const isReset = this.#resets.size > 0
     const ready = new Set(shown.map(({ text }) => text))
+    const inbox = new Set(
+      this.#attach?.subscriptions
+        .filter((asked) => asked.inbox)
+        .map((asked) => JSON.stringify(asked.subscription)),
+    )
     for (const followed of this.#followed.values()) {
-      if (!ready.has(followed.text)) continue
-      followed.recorder?.commit(position, isReset || followed.wasRead)
+      const { text, recorder, wasRead } = followed
+      if (!ready.has(text)) continue
+      recorder?.commit(position, { hasInbox: inbox.has(text), wasRead })
       followed.wasRead = false
     }
     this.#resets.clear()
@@ -219,7 +225,8 @@ export class ClientCheck {
     if (last === undefined || last === position) return
     const [before, after] = [snapshotOf(last), snapshotOf(position)]
     if (before.epoch !== after.epoch) {
-      if (this.#resets.has('epoch_changed') || this.#before === last) return
+      // Who does not say where it was is not told that it cannot go on from there.
+      if (this.#resets.has('epoch_changed') || this.#attach?.position === undefined) return
       this.#findings.add(
         'backwards',
         { client: this.#client, position },

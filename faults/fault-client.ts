@@ -9,7 +9,7 @@ import type { ResetReason } from '../shared/protocol.ts'
 import type { Subscription } from '../shared/subscription.ts'
 import { showPage } from './page.tsx'
 import type { Random } from './random.ts'
-import { statementOf, type FaultRecord, type Statement, type Subscribed } from './records.ts'
+import { statementOf, type FaultRecord, type Statement } from './records.ts'
 import { tapWire, type WireTap } from './wire-tap.ts'
 import { alwaysFollowed, clientRole, followedAtTimes, followedByFew, shownByPages } from './workload.ts'
 
@@ -148,7 +148,7 @@ export class FaultClient {
       if (state.position !== before.position || state.relations !== before.relations) this.#look()
     })
     this.#follow('accounts', alwaysFollowed.accounts)
-    this.#recordLedger(client, known !== undefined)
+    this.#recordLedger(client)
     if (isPage)
       for (const [following, subscription] of Object.entries(shownByPages))
         this.#follow(following, subscription)
@@ -228,14 +228,10 @@ export class FaultClient {
     if (subscription) this.#follow(name, subscription)
   }
 
-  #follow(
-    name: string,
-    subscription: Subscription,
-    recorded: Pick<Subscribed, 'isRecorded' | 'hasInbox'> = { isRecorded: false },
-  ): void {
+  #follow(name: string, subscription: Subscription, isRecorded = false): void {
     const followed = this.#client?.follow(subscription)
     if (!followed) return
-    this.#parts.record({ kind: 'subscribed', client: this.name, name, subscription, ...recorded })
+    this.#parts.record({ kind: 'subscribed', client: this.name, name, subscription, isRecorded })
     const following = { subscription, followed, data: nothing, stop: () => undefined as void }
     this.#followings.set(name, following)
     following.stop = followed.subscribe(() => this.#look())
@@ -243,9 +239,9 @@ export class FaultClient {
   }
 
   /** The changes themselves, besides the rows: each is to come once. */
-  #recordLedger(client: Client, hasInbox: boolean): void {
+  #recordLedger(client: Client): void {
     const name = 'ledger'
-    this.#follow(name, alwaysFollowed.ledger, { isRecorded: true, hasInbox })
+    this.#follow(name, alwaysFollowed.ledger, true)
     const changes = client.changes('ledger', { last: 10_000 })
     let last: unknown
     changes.subscribe(() => {
@@ -253,14 +249,15 @@ export class FaultClient {
       if (this.#client !== client || data.at(-1) === last) return
       const arrived = data.slice(data.findIndex((change) => change === last) + 1)
       last = data.at(-1)
+      const gap = arrived.find((change) => change.op === 'gap')
       this.#parts.record({
         kind: 'recorded',
         client: this.name,
         name,
-        // a gap only tells that changes are missing, which the checker knows by itself
         changes: arrived.flatMap((change) =>
           change.op === 'gap' ? [] : [{ transaction: change.transaction, op: change.op, key: change.key }],
         ),
+        ...(gap && { gap: gap.reason }),
       })
     })
   }

@@ -7,15 +7,21 @@ interface RecorderParts {
   readonly client: string
   readonly name: string
   readonly relation: string
-  /** The changes since the session's acknowledged position were asked for. */
-  readonly hasInbox: boolean
   /** Where the page before had come to, if this one goes on with its session. */
   readonly before: Position | undefined
 }
 
+/** How what a recorder follows came to a position. */
+interface Arrival {
+  /** The changes since the session's acknowledged position were asked for: they come before the first rows. */
+  readonly hasInbox: boolean
+  /** Its rows came afresh, so that changes may be missing, of which it is told then. */
+  readonly wasRead: boolean
+}
+
 /**
  * Judges what one recorder of a whole table was handed: after each commit exactly the transactions between the
- * store's position before and the one after, each once and each whole.
+ * store's position before and the one after, each once and each whole, unless it was told of a gap.
  */
 export class RecorderCheck {
   readonly #parts: RecorderParts
@@ -25,8 +31,10 @@ export class RecorderCheck {
   /** Of each transaction of the last commit the atoms that are still to come. */
   #due = new Map<string, ReadonlySet<string>>()
   #got = new Map<string, string[]>()
+  #gap: string | undefined
   /** The last commit may also bring what was before it: the inbox. */
   #isOpen = false
+  #wasRead = false
   #changes = 0
 
   constructor(parts: RecorderParts, truth: Truth, findings: Findings) {
@@ -39,25 +47,23 @@ export class RecorderCheck {
     return this.#changes
   }
 
-  /** The store has made a commit in which the subscription is ready. `isGap`: it was told of a break, or read afresh. */
-  commit(position: Position, isGap: boolean): void {
+  /** The store has made a commit in which the subscription is ready. */
+  commit(position: Position, { hasInbox, wasRead }: Arrival): void {
     this.settle()
-    const { hasInbox, before, relation } = this.#parts
-    const isFirst = this.#position === undefined
-    const from = isFirst ? (hasInbox ? before : undefined) : isGap ? undefined : this.#position
-    this.#isOpen = hasInbox && (isFirst || isGap)
+    const { before, relation } = this.#parts
+    this.#isOpen = hasInbox && this.#position === undefined
+    const from = this.#isOpen ? before : this.#position
+    this.#wasRead = wasRead
     this.#position = position
-    // Across a change of epoch there is nothing to count on.
-    if (from === undefined || snapshotOf(from).epoch !== snapshotOf(position).epoch) return
+    if (from === undefined) return
     for (const transaction of this.#truth.between(snapshotOf(from), snapshotOf(position))) {
       const atoms = this.#truth.atoms(transaction, relation)
-      // What an inbox brings is not held yet, and of what is not held no delete is recorded.
-      if (this.#isOpen) for (const atom of atoms) if (atom.startsWith('row_delete ')) atoms.delete(atom)
       if (atoms.size > 0) this.#due.set(transaction.xid, atoms)
     }
   }
 
-  take(changes: Recorded['changes']): void {
+  take({ changes, gap }: Recorded): void {
+    this.#gap ??= gap
     this.#changes += changes.length
     for (const { transaction, op, key } of changes) {
       const atom = `${op} ${key}`
@@ -69,10 +75,14 @@ export class RecorderCheck {
 
   /** All that the last commit brought has come. */
   settle(): void {
-    const [due, got] = [this.#due, this.#got]
+    const [due, got, gap] = [this.#due, this.#got, this.#gap]
     this.#due = new Map()
     this.#got = new Map()
+    this.#gap = undefined
+    if (gap !== undefined && !this.#wasRead)
+      this.#add('reset', `it was told of a gap (${gap}) where its rows were not read afresh`)
     for (const [xid, atoms] of due) {
+      if (gap !== undefined) break
       const came = new Set(got.get(xid))
       const missing = [...atoms].filter((atom) => !came.has(atom))
       if (missing.length === 0) continue
@@ -96,7 +106,7 @@ export class RecorderCheck {
     else if (!this.#isOpen) this.#add('twice', `transaction ${xid} was handed over, which was there before`)
   }
 
-  #add(kind: 'lost' | 'twice' | 'torn' | 'early', message: string): void {
+  #add(kind: 'lost' | 'twice' | 'torn' | 'early' | 'reset', message: string): void {
     const { client, name } = this.#parts
     const position = this.#position
     this.#findings.add(kind, { client, subscription: name, ...(position && { position }) }, message)

@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { GapReason } from '../client/core/change-record.ts'
 import type { ConnectionState } from '../client/core/connection.ts'
 import type { KeyText, Row, Value } from '../shared/change.ts'
 import type { ErrorCode } from '../shared/errors.ts'
@@ -165,18 +166,13 @@ export type Given = {
   | { readonly message: 'catch_up' | 'leave' }
 )
 
-/**
- * The page begins to follow something under a name of its own. One that is recorded only takes changes, and holds
- * nothing by itself: what it follows is to be followed under another name as well.
- */
+/** The page begins to follow something under a name of its own, and maybe to take its changes, too. */
 export interface Subscribed {
   readonly kind: 'subscribed'
   readonly client: string
   readonly name: string
   readonly subscription: Subscription
   readonly isRecorded: boolean
-  /** The changes since the session's acknowledged position are wanted too. */
-  readonly hasInbox?: boolean
 }
 
 export interface Unsubscribed {
@@ -206,6 +202,8 @@ export interface Recorded {
     readonly op: 'row_insert' | 'row_delete' | 'field_update'
     readonly key: KeyText
   }[]
+  /** Among them the recorder was told that here changes are missing. */
+  readonly gap?: GapReason
 }
 
 /** React committed: what the page shows, all of it at once, and the position that the store had. */

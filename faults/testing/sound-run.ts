@@ -272,7 +272,15 @@ class SoundRun {
     )
     this.#record({ kind: 'applied', client: name, position, held })
     const changes = isFresh ? [] : this.#committed.slice(seen).flatMap((transaction) => transaction.changes)
-    if (changes.length > 0) this.#record({ kind: 'recorded', client: name, name: 'entries', changes })
+    const isGap = isFresh && client.position !== undefined
+    if (changes.length > 0 || isGap)
+      this.#record({
+        kind: 'recorded',
+        client: name,
+        name: 'entries',
+        changes,
+        ...(isGap && { gap: 'epoch_changed' }),
+      })
     this.#record({ kind: 'rendered', client: name, position, shown: held })
     client.position = position
     client.seen = this.#committed.length

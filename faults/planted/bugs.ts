@@ -1,0 +1,162 @@
+import type { RunOptions } from '../harness.ts'
+import { smallSize } from '../workload.ts'
+import type { PlantedBug } from './plant.ts'
+
+/** A short run with little in it: a bug that does harm does it soon, where what provokes it happens all the time. */
+export const shortRun: RunOptions = {
+  seed: 11,
+  durationMs: 8_000,
+  servers: 2,
+  clients: 5,
+  size: smallSize,
+  writers: 4,
+  pauseMs: 20,
+  bulkEveryMs: 60_000,
+  kinds: ['client_cut', 'client_reset'],
+  everyMs: 500,
+  // Who has been misled may never come to rest, and is not waited for.
+  restMs: 4_000,
+  memoryEveryMs: 60_000,
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'the reader moves its position before it has delivered',
+    kinds: ['lost'],
+    edits: [
+      {
+        file: 'server/log/log-reader.ts',
+        find: `    await this.#options.deliver(pass)\n`,
+        replace: `    this.#position = { epoch: position.epoch, snapshot: to }\n    await this.#options.deliver(pass)\n`,
+      },
+    ],
+    run: { kinds: ['database_cut', 'database_reset', 'backend_terminate'], everyMs: 300 },
+  },
+  {
+    name: 'what came while a connection caught up is dropped',
+    kinds: ['lost'],
+    edits: [
+      {
+        file: 'server/gateway/connection.ts',
+        find: `    for (const batch of this.#backlog) this.emit('batch', batch)\n`,
+        replace: '',
+      },
+    ],
+    run: {},
+  },
+  {
+    name: 'transactions that were open at a position are never read after it',
+    kinds: ['lost'],
+    edits: [
+      {
+        file: 'sql/functions/event/changes_between.sql',
+        find: 'and c.xid = any (array(select pg_snapshot_xip($1)))',
+        replace: 'and false',
+      },
+    ],
+    run: { kinds: [] },
+  },
+  {
+    name: 'who follows what has changed too much is not told of it',
+    kinds: ['lost'],
+    edits: [
+      {
+        file: 'server/gateway/broadcast.ts',
+        find: 'for (const connection of following.suspend(id)) fallBehind(connection, pass.from)',
+        replace: 'following.suspend(id)',
+      },
+    ],
+    run: { kinds: [], bulkEveryMs: 1_500, size: { ...smallSize, bulk: 12_000 } },
+  },
+  {
+    name: 'a message that comes twice is applied twice',
+    kinds: ['twice'],
+    edits: [
+      {
+        file: 'client/core/sync.ts',
+        find: 'if (this.#applied.has(message.to)) return false',
+        replace: '',
+      },
+    ],
+    run: { kinds: [] },
+  },
+  {
+    name: 'who comes back is sent some transactions that it had',
+    kinds: ['twice'],
+    edits: [
+      {
+        file: 'server/gateway/gateway.ts',
+        find: 'return { from: snapshot, fresh }',
+        replace: `const [, xmax] = snapshot.split(':')
+    const earlier = BigInt(xmax ?? 0) - 20n
+    return { from: \`\${earlier}:\${earlier}:\`, fresh }`,
+      },
+    ],
+    run: {},
+  },
+  {
+    name: 'each change is a commit of its own',
+    kinds: ['torn'],
+    edits: [
+      {
+        file: 'client/core/sync.ts',
+        find: '        replica.applyBatch(message)\n',
+        replace: `        for (const transaction of message.transactions)
+          for (const change of transaction.changes) {
+            replica.applyBatch({ ...message, orders: [], transactions: [{ ...transaction, changes: [change] }] })
+            this.#commit()
+          }
+`,
+      },
+    ],
+    run: { kinds: [] },
+  },
+  {
+    name: 'snapshots are read at another moment than that of the boundary',
+    kinds: ['wrong', 'lost', 'torn', 'early'],
+    edits: [
+      {
+        file: 'server/gateway/snapshot-readers.ts',
+        find: `; set transaction snapshot '\${snapshotId.replaceAll("'", "''")}'`,
+        replace: `; select '\${snapshotId.length}'`,
+      },
+    ],
+    run: {},
+  },
+  {
+    name: 'a connection is let in at a boundary from before it came',
+    kinds: ['backwards'],
+    edits: [
+      {
+        file: 'server/gateway/welcome.ts',
+        find: 'if (since >= pass.startedAt || connection.isServed) continue',
+        replace: 'if (since === 0 || connection.isServed) continue',
+      },
+    ],
+    run: { kinds: ['database_delay', 'client_cut', 'client_reset'], everyMs: 400 },
+  },
+  {
+    name: 'another epoch is taken for the same',
+    kinds: ['backwards'],
+    edits: [
+      {
+        file: 'server/gateway/gateway.ts',
+        find: `if (epoch !== this.#parts.epoch())`,
+        replace: `if (epoch === '')`,
+      },
+    ],
+    run: { kinds: ['postgres_restart'], everyMs: 3_000 },
+  },
+  {
+    name: 'a listener of the page is not always told',
+    kinds: ['lost', 'end'],
+    edits: [
+      {
+        file: 'client/core/subscriptions.ts',
+        find: 'for (const listener of [...this.listeners]) listener()',
+        replace: 'for (const listener of [...this.listeners]) if (Math.random() < 0.5) listener()',
+      },
+    ],
+    run: { kinds: [] },
+  },
+]
