@@ -41,6 +41,15 @@ export function memoryVerdicts(memory: Outcome['memory']): MemoryVerdict[] {
   })
 }
 
+/** The processes whose memory goes up. A soak in which none was watched for long enough shows nothing, and says so. */
+export function leaksOf(memory: Outcome['memory']): string[] {
+  const verdicts = memoryVerdicts(memory)
+  if (verdicts.length === 0) return ['no process lived long enough to tell anything of its memory']
+  return verdicts
+    .filter(({ heapMbPerMinute }) => heapMbPerMinute > toleratedMbPerMinute)
+    .map(({ process, heapMbPerMinute }) => `${process} leaks: ${heapMbPerMinute.toFixed(2)} MB a minute`)
+}
+
 /** The outcome as one object, for programs. */
 export function reportOf(outcome: Outcome): object {
   const { seed, durationMs, verdict, troubles, figures, rolledBack, lookedUp, restMs, folder } = outcome

@@ -6,12 +6,13 @@
  * docs/faults.md says what happens in a run and what is checked. Ends with 0 only if nothing was violated.
  */
 import { randomInt } from 'node:crypto'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { check } from './check.ts'
 import { describe } from './findings.ts'
 import { hasFailed, run, type Progress } from './harness.ts'
 import { readRecords } from './records.ts'
-import { reportOf, textOf } from './report.ts'
+import { leaksOf, reportOf, textOf } from './report.ts'
 import { faultKinds, type FaultKind } from './schedule.ts'
 import { fullSize, smallSize } from './workload.ts'
 
@@ -25,6 +26,7 @@ const help = `npm run faults -- [options]
   --every S       seconds from one fault to the next, on average; default: 2.5
   --small         smaller tables
   --soak          watches memory: the first server is never ended, garbage is collected before each look
+  --folder F      where the records go, to stay; default: a temporary folder, which stays after a failure
   --check FOLDER  judges the records of an earlier run once more
   --json          one object at the end, and nothing else on standard output
   --help`
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     every: { type: 'string', default: '2.5' },
     small: { type: 'boolean', default: false },
+    folder: { type: 'string' },
     check: { type: 'string' },
     soak: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -77,12 +80,16 @@ const outcome = await run({
   pauseMs: 100,
   bulkEveryMs: 45_000,
   isSoak: values.soak,
+  ...(values.folder !== undefined && { folder: resolve(values.folder) }),
   restMs: 120_000,
   memoryEveryMs: 5_000,
   onProgress: (progress) => say(line(progress)),
 })
 if (values.json) console.log(JSON.stringify(reportOf(outcome)))
 else console.log(textOf(outcome, values.soak))
+const leaks = values.soak ? leaksOf(outcome.memory) : []
+for (const leak of leaks) say(leak)
+if (leaks.length > 0) process.exitCode = 1
 if (hasFailed(outcome)) {
   for (const violation of outcome.verdict.violations) say(describe(violation))
   for (const trouble of outcome.troubles) say(trouble)

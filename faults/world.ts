@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly writers: number
   readonly pauseMs: number
   readonly bulkEveryMs: number
+  /** Where records and logs go, to stay there. Default: a temporary folder, which stays only if something went wrong. */
+  readonly folder?: string
 }
 
 /** A Rowcast server of the run, which dies and comes back at the same place. */
@@ -119,7 +121,8 @@ export class World implements AsyncDisposable {
   /** Starts everything, and clients and writers at their work. */
   static async start(options: WorldOptions): Promise<World> {
     const { seed } = options
-    const folder = await mkdtemp(join(tmpdir(), `rowcast-faults-${seed}-`))
+    const folder = options.folder ?? (await mkdtemp(join(tmpdir(), `rowcast-faults-${seed}-`)))
+    await mkdir(folder, { recursive: true })
     const records = openRecords(join(folder, 'world.jsonl'))
     const postgres = await startOwnPostgres({
       settings: { synchronous_commit: 'on', max_connections: '200', checkpoint_timeout: '60s' },
@@ -149,6 +152,7 @@ export class World implements AsyncDisposable {
     const writer = new Child('writers', './writer-process.ts')
     const world = new World({ postgres, servers, links, clients, writer, folder, records, seed })
     await world.#begin(options, clientSpecs)
+    if (options.folder !== undefined) world.keep()
     return world
   }
 
