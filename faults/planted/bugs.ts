@@ -74,8 +74,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'client/core/sync.ts',
-        find: 'if (this.#applied.has(message.to)) return false',
-        replace: '',
+        find: 'if (message.part !== undefined || !this.#isAhead(message.to)) return',
+        replace: 'if (message.part !== undefined || this.#isBack(message.to)) return',
       },
     ],
     run: { kinds: [] },
@@ -85,11 +85,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     kinds: ['twice'],
     edits: [
       {
-        file: 'server/gateway/gateway.ts',
-        find: 'return { from: snapshot, fresh }',
-        replace: `const [, xmax] = snapshot.split(':')
-    const earlier = BigInt(xmax ?? 0) - 20n
-    return { from: \`\${earlier}:\${earlier}:\`, fresh }`,
+        file: 'server/gateway/missing.ts',
+        find: 'from: from && from.snapshot, inbox',
+        replace: `from: from && from.snapshot.split(':').slice(0, 1).map((xmin) => \`\${Number(xmin) - 20}:\${Number(xmin) - 20}:\`)[0], inbox`,
       },
     ],
     run: {},
@@ -100,10 +98,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'client/core/sync.ts',
-        find: '        replica.applyBatch(message)\n',
+        find: '        this.#parts.replica.applyBatch(message)\n',
         replace: `        for (const transaction of message.transactions)
           for (const change of transaction.changes) {
-            replica.applyBatch({ ...message, orders: [], transactions: [{ ...transaction, changes: [change] }] })
+            this.#parts.replica.applyBatch({ ...message, orders: [], transactions: [{ ...transaction, changes: [change] }] })
             this.#commit()
           }
 `,
@@ -132,6 +130,11 @@ export const plantedBugs: readonly PlantedBug[] = [
         find: 'if (since >= pass.startedAt || connection.isServed) continue',
         replace: 'if (since === 0 || connection.isServed) continue',
       },
+      {
+        file: 'client/core/sync.ts',
+        find: 'return this.#position !== undefined && isBehind(position, this.#position)',
+        replace: 'return isBehind(position, position)',
+      },
     ],
     run: { kinds: ['database_delay', 'client_cut', 'client_reset'], everyMs: 400 },
   },
@@ -140,8 +143,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     kinds: ['backwards'],
     edits: [
       {
-        file: 'server/gateway/gateway.ts',
-        find: `if (epoch !== this.#parts.epoch())`,
+        file: 'server/gateway/missing.ts',
+        find: 'if ((from && from.epoch !== epoch) || (acknowledged && acknowledged.epoch !== epoch))',
         replace: `if (epoch === '')`,
       },
     ],

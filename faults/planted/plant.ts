@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,6 +49,7 @@ export async function tryWith(edits: readonly Edit[], options: RunOptions): Prom
     await symlink(await realpath(join(repository, 'node_modules')), join(folder, 'node_modules'))
     for (const edit of edits) await writeFile(join(folder, edit.file), await edited(edit, folder))
     await mkdir(join(folder, 'tmp'))
+    await chmod(folder, 0o755) // root's PostgreSQL runs as another user
     return await runIn(folder, options)
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
