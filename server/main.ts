@@ -3,7 +3,6 @@ import type pg from 'pg'
 import { pino, type Logger } from 'pino'
 import { Server } from 'socket.io'
 import { defaultPath } from '../shared/protocol.ts'
-import { ConnectionWatch } from './db/connection-watch.ts'
 import { migrate } from './db/migrate.ts'
 import { createPools, snapshotConnections, type Pools } from './db/pools.ts'
 import type { Database } from './db/pool.ts'
@@ -98,18 +97,14 @@ export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
       'no database: give `database`, or set DATABASE_URL, e.g. postgres://user:password@localhost:5432/app',
     )
   const logger = options.logger ?? pino({ name: 'rowcast' })
-  const watch = new ConnectionWatch({ database, logger })
-  const pools = createPools(watch.database, (error) =>
+  const pools = createPools(database, (error) =>
     logger.warn({ err: error }, 'an idle database connection broke'),
   )
-  watch.start()
   try {
     await prepare(pools, options.setup)
-    const rowcast = await serve({ ...options, database: watch.database }, pools, logger)
-    return { ...rowcast, database, close: () => rowcast.close().finally(() => watch.close()) }
+    return await serve({ ...options, database }, pools, logger)
   } catch (error) {
     await pools.close()
-    await watch.close()
     throw error
   }
 }

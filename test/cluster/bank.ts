@@ -242,6 +242,11 @@ export function waitFor(check: () => void | Promise<void>): Promise<void> {
   return vi.waitFor(check, { timeout: 30_000, interval: 10 })
 }
 
+/** What docs/promises.md says of times: `ROWCAST_TEST_FIGURES=1 npx vitest run --project pg test/cluster`. */
+export function tellFigure(figure: string): void {
+  if (process.env['ROWCAST_TEST_FIGURES']) console.log(figure)
+}
+
 function sorted(rows: Rows, column: string): Rows {
   return rows.toSorted((a, b) => (a[column]! < b[column]! ? -1 : 1))
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startOwnPostgres } from '../own-postgres.ts'
 import { startRowcast } from '../rowcast-server.ts'
 import { TcpProxy } from '../tcp-proxy.ts'
-import { createBank, expectEqual, openPage, startWriter, waitFor } from './bank.ts'
+import { createBank, expectEqual, openPage, startWriter, tellFigure, waitFor } from './bank.ts'
 
 test('C-48 a standby that has everything takes over at the same address: pages go on with fresh rows', async () => {
   await using primary = await startOwnPostgres()
@@ -116,9 +116,11 @@ test('C-48 a primary that has gone silent is left for the standby at its address
   proxy.strand() // no end, no reset: as when a machine has lost its power
   proxy.pointTo(standby)
   await standby.promote()
+  const promotedAt = performance.now()
   const writer = startWriter(url)
   await writer.more(20)
-  await waitFor(() => expect(page.epochs.size).toBe(2)) // about 11 s later
+  await waitFor(() => expect(page.epochs.size).toBe(2))
+  tellFigure(`left the silent primary after ${Math.round(performance.now() - promotedAt)} ms`)
   await writer.stop()
   await expectEqual([page], standby.url)
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createTestDatabase } from '../database.ts'
 import { startRowcast, type RowcastProcess } from '../rowcast-process.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { createBank, expectEqual, openPage, startWriter, waitFor } from './bank.ts'
+import { createBank, expectEqual, openPage, startWriter, tellFigure, waitFor } from './bank.ts'
 
 test('C-43 C-44 a server that is killed and started again: its pages resume, and nothing is lost or given twice', async () => {
   await using database = await createTestDatabase()
@@ -36,10 +36,7 @@ test('C-43 C-44 a server that is killed and started again: its pages resume, and
       await waitFor(() => expect(pages.some((page) => page.isLive())).toBe(true))
       const resumedMs = performance.now() - startedAt
       expect.soft(resumedMs).toBeLessThan(30_000)
-      if (process.env['ROWCAST_TEST_FIGURES'])
-        console.log(
-          `listening after ${Math.round(listeningMs)} ms, resumed after ${Math.round(resumedMs)} ms`,
-        )
+      tellFigure(`listening after ${Math.round(listeningMs)} ms, resumed after ${Math.round(resumedMs)} ms`)
     }
     await writer.stop()
     await expectEqual(pages, database.url)
