@@ -506,6 +506,28 @@ describe('bounded', () => {
     expect(await buffers([relationId, rows[0].id], 1000)).toBeLessThan(200)
     expect(await buffers([rows[0].id], 1000)).toBeLessThan(900)
   })
+
+  test('a large transaction that runs still is not looked at', async () => {
+    const from = await position()
+    await client.query('begin; insert into item select from generate_series(1, 50000)')
+    const writer = await database.connect()
+    await writer.query(`insert into item select from generate_series(1, 10)`)
+    const between = await position()
+    await writer.query(`insert into item select from generate_series(1, 10)`)
+    const buffers = async (after: string) => {
+      const { rows } = await reader.query(
+        `explain (analyze, buffers, format json) select from event.changes_between('${after}', pg_current_snapshot(), '{${relationId}}', 1000)`,
+      )
+      const plan = rows[0]['QUERY PLAN'][0].Plan
+      expect(plan['Actual Rows']).toBe(after === from ? 20 : 10)
+      return plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+    }
+    // Once among those that ran then, the usual case; it has filled some five hundred blocks.
+    await buffers(between)
+    expect(await buffers(between)).toBeLessThan(200)
+    expect(await buffers(from)).toBeGreaterThan(0)
+    await client.query('commit')
+  })
 })
 
 describe('sessions in SQL', () => {
