@@ -297,7 +297,6 @@ describe('sessions', () => {
       `event.acknowledge_sessions('[]')`,
       `event.forget_expired_sessions()`,
       `event.forget_lost_servers()`,
-      `event.is_attached('${session}')`,
     ])
       await expect(connection.query(`select ${statement}`), statement).rejects.toEqual(
         hasCode('permission_denied'),

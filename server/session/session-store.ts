@@ -170,7 +170,8 @@ export class SessionStore {
   /** Does nothing while the session is attached to another server too: that one may follow it. */
   async deleteSubscription(session: string, id: SubscriptionId): Promise<void> {
     await this.#pool.query(
-      `delete from event.subscription where session_id = $1 and id = $2 and not event.is_attached($1, $3)`,
+      `delete from event.subscription where session_id = $1 and id = $2
+          and not exists (select from event.server_attachment as a where a.session_id = $1 and a.server_id <> $3)`,
       [session, id, this.#serverId],
     )
   }

@@ -37,12 +37,16 @@ export class Sessions {
   /** Those that were seen last come first. */
   async list({ role, sub, limit = 1000 }: SessionFilter = {}): Promise<SessionInfo[]> {
     const { rows } = await this.#client.query(
+      // First which ones: what each follows is counted for these only.
       `select id, owner::text as role, subject as sub, created_at as "createdAt", last_seen_at as "lastSeenAt",
               expires_at as "expiresAt", subscriptions::integer, is_attached as "isAttached"
          from event.session_list
-        where ($1::text is null or owner = $1::name) and ($2::text is null or subject = $2)
-        order by last_seen_at desc, id
-        limit $3`,
+        where id = any (array(
+          select id from event.session_list
+           where ($1::text is null or owner = $1::name) and ($2::text is null or subject = $2)
+           order by last_seen_at desc, id
+           limit $3))
+        order by last_seen_at desc, id`,
       [role ?? null, sub ?? null, limit],
     )
     return rows

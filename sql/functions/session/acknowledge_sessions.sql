@@ -1,7 +1,8 @@
 -- Notes for a server that sessions have everything up to a position: [{id, epoch, snapshot}]. What would take a session
 -- back is not noted, nor what is not of the past of this database.
 create or replace function event.acknowledge_sessions(positions json) returns void
-language plpgsql set search_path = ''
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_epoch constant text := event.epoch();

@@ -6,7 +6,8 @@
 --
 -- sessions: [{id, is_alone}]; wanted: [{session_id, id, kind, relation_id, key, column_name, definition}].
 create or replace function event.attach_sessions(server uuid, sessions json, wanted json, expires_after interval) returns setof uuid
-language plpgsql set search_path = ''
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_sessions uuid[];
@@ -34,9 +35,10 @@ begin
       select r.id from json_to_recordset(sessions) as r (id uuid, is_alone boolean)
       where r.id = any (v_sessions)
       group by r.id
-      having bool_or(r.is_alone) and not event.is_attached(r.id, server)
+      having bool_or(r.is_alone)
     ) as a
-    where u.session_id = a.id and not exists (select from want as w where w.session_id = u.session_id and w.id = u.id)
+    where u.session_id = a.id and not exists (select from event.server_attachment as o where o.session_id = a.id and o.server_id <> server)
+      and not exists (select from want as w where w.session_id = u.session_id and w.id = u.id)
   ),
   attached as (
     insert into event.server_session (session_id, server_id)

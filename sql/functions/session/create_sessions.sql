@@ -2,7 +2,8 @@
 -- that it created. An identity, that is owner and subject, has "at_most" so many: then those go that are not
 -- attached and have not been seen for longest; if all are attached, none is created.
 create or replace function event.create_sessions(sessions json, expires_after interval) returns setof uuid
-language plpgsql set search_path = ''
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_epoch constant text := event.epoch();
@@ -36,7 +37,8 @@ begin
     using (
       select o.id from event.session as o
       where o.token_hash is not null and o.owner = v_identity.owner and coalesce(o.subject, '') = coalesce(v_identity.subject, '')
-        and o.subject is not distinct from v_identity.subject and not event.is_attached(o.id)
+        and o.subject is not distinct from v_identity.subject
+        and not exists (select from event.server_attachment as a where a.session_id = o.id)
       order by o.last_seen_at, o.id
       limit v_identity.excess
       for update skip locked -- who is just being attached stays

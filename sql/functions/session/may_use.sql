@@ -3,7 +3,7 @@
 create or replace function event.may_use(session event.session) returns boolean
 language sql stable security definer set search_path = ''
 as $$
-  select event.is_member(event.caller(), array[event.keeper()])
+  select event.is_keeper()
     or session.token_hash is null and event.is_member(event.caller(),
       session.owner || array(select m.role from event.session_member as m where m.session_id = session.id))
 $$;
