@@ -1,7 +1,8 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientConfig, type Database } from '../db/pool.ts'
+import { WatchedClient } from '../db/watched-client.ts'
 
 export interface SessionEndingsOptions {
   readonly database: Database
@@ -60,7 +61,7 @@ export class SessionEndings {
 
   /** Resolves, or rejects, when the connection has gone. */
   async #listen(onSuccess: () => void): Promise<void> {
-    const client = new pg.Client(clientConfig(this.#options.database))
+    const client = new WatchedClient(clientConfig(this.#options.database)) // whose end is not waited for in vain
     this.#client = client
     const gone = new Promise<void>((resolve, reject) => {
       client.on('error', reject)
