@@ -445,6 +445,25 @@ test.each([
   expect(violations).toContainEqual(expect.objectContaining({ kind: 'unchecked', subscription: needed }))
 })
 
+test('what is left while it is caught up with need not be sent', () => {
+  fc.assert(
+    fc.property(runs, (records) => {
+      const altered = records.flatMap((record, i): FaultRecord[] => {
+        const answered = records[i - 1]
+        if (!isBatch(record) || answered?.kind !== 'answered') return [record]
+        const { client, connection, at } = record
+        const ids = answered.subscriptions.flatMap(({ id }) => id ?? [])
+        return ids.map((id) => ({ kind: 'asked', at, client, connection, request: 'unsubscribe', id }))
+      })
+      const { violations } = check([altered], {
+        without: ['resumesChecked', 'recorded', 'sums', 'deliveries'],
+      })
+      expect(violations.map(describe)).toEqual([])
+    }),
+    { numRuns: 5, endOnFailure: true },
+  )
+})
+
 test('what a run was not made for need not be there', () => {
   const { violations } = check([[{ kind: 'run', at: 0, seed: 1, tables: [] }]], { without: ['renders'] })
   expect(violations.some(({ subscription }) => subscription === 'renders')).toBe(false)

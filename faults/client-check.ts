@@ -94,7 +94,8 @@ export class ClientCheck {
           this.#resets.clear()
           for (const followed of this.#followed.values()) followed.wasRead = false
           this.#connection(record.connection).attach(record)
-        }
+        } else if (record.request === 'unsubscribe')
+          this.#connection(record.connection).unsubscribe(record.id)
         return
       case 'answered':
         if (record.code !== undefined && !this.#isExpected(record.code, record.at))

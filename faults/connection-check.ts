@@ -30,6 +30,8 @@ export class ConnectionCheck {
   readonly #counts: ConnectionCounts
   #attach: Attach | undefined
   #answered: Answered['subscriptions'] = []
+  /** What was left meanwhile, and may have been asked for once more: it is not gone on with. */
+  readonly #left = new Set<string>()
   #wasReset = false
   #wasBehind = false
   /** Everything up to the first `progress` is staged, and so is everything from `catch_up` to the next. */
@@ -60,6 +62,10 @@ export class ConnectionCheck {
 
   attached({ subscriptions }: Answered): void {
     this.#answered = subscriptions
+  }
+
+  unsubscribe(id: string): void {
+    this.#left.add(id)
   }
 
   /** @param isExpected whether the schedule has given a reason for such a reset */
@@ -127,9 +133,12 @@ export class ConnectionCheck {
   #complete({ position, subscriptions }: Attach, to: Snapshot): void {
     const from = snapshotOf(position as Position)
     const relations = new Set(
-      subscriptions.flatMap(({ subscription, held }) =>
-        held !== undefined && isWhole(subscription) ? [qualified(subscription.relation)] : [],
-      ),
+      subscriptions.flatMap(({ subscription, held }, i) => {
+        const isLeft = this.#left.has(this.#answered[i]?.id ?? '')
+        return held !== undefined && !isLeft && isWhole(subscription)
+          ? [qualified(subscription.relation)]
+          : []
+      }),
     )
     if (relations.size === 0 || from.epoch !== to.epoch) return
     this.#counts.resumesChecked += relations.size
@@ -146,6 +155,7 @@ export class ConnectionCheck {
     this.#counts.snapshots++
     const { subscriptions, position } = this.#attach ?? {}
     if (!subscriptions || position === undefined || this.#wasReset || this.#wasBehind) return
+    if (this.#left.has(id)) return
     const asked = subscriptions[this.#answered.findIndex((answer) => answer.id === id)]
     if (asked?.held !== undefined && isContinued(asked.subscription))
       this.#add('reset', `${id} was read afresh though it was held at ${position}`)

@@ -26,11 +26,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'server/log/log-reader.ts',
-        find: `    await this.#options.deliver(pass)\n`,
-        replace: `    this.#position = { epoch: position.epoch, snapshot: to }\n    await this.#options.deliver(pass)\n`,
+        find: '    const reading = await this.#read(client, position.snapshot, to)\n',
+        replace: `    this.#position = { epoch: position.epoch, snapshot: to }
+    const reading = await this.#read(client, position.snapshot, to)
+`,
       },
     ],
-    run: { kinds: ['database_cut', 'database_reset', 'backend_terminate'], everyMs: 300 },
+    run: { kinds: ['database_delay', 'database_cut', 'backend_terminate'], everyMs: 300, durationMs: 10_000 },
   },
   {
     name: 'what came while a connection caught up is dropped',
