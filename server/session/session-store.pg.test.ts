@@ -327,7 +327,7 @@ describe('expiry', () => {
     await age(10)
     await store.renew()
     expect(await expiresInDays(key)).toBe(30)
-    const version = () => rows('select xmin, ctid from event.session')
+    const version = () => rows('select xmin, xmax, ctid from event.session')
     const before = await version()
     await store.renew()
     expect(await version()).toEqual(before)

@@ -143,3 +143,26 @@ test('a server that closes has nothing attached any more', async () => {
   await third[Symbol.asyncDispose]()
   expect(await here.rowcast.sessions.list({ sub: 'gil' })).toMatchObject([{ isAttached: false }])
 })
+
+test('an idle page keeps its session, an end that was not told is found, and what nobody uses expires', async () => {
+  await using server = await startRowcast(database.url, { sessions: { expireAfterMs: 3_000 } })
+  const idle = new TestSocket(server.url, { sub: 'hal' })
+  const untold = new TestSocket(server.url, { sub: 'hal' })
+  const [kept, lost] = [await attach(idle), await attach(untold)]
+  const start = Date.now()
+  // As if the notification had been lost: no trigger fires.
+  await sql.query('begin; set local session_replication_role = replica')
+  for (const table of ['server_session', 'subscription'])
+    await sql.query(`delete from event.${table} where session_id = $1`, [lost.session.id])
+  await sql.query('delete from event.session where id = $1', [lost.session.id])
+  await sql.query('commit')
+  await disconnected(untold)
+
+  await expect.poll(() => Date.now() - start, { timeout: 10_000 }).toBeGreaterThan(4_000)
+  expect(idle.socket.connected).toBe(true)
+  const ids = async () => (await server.rowcast.sessions.list({ sub: 'hal' })).map(({ id }) => id)
+  expect(await ids()).toEqual([kept.session.id])
+  idle.socket.disconnect()
+  const left = () => sql.query('select from event.session where id = $1', [kept.session.id])
+  await expect.poll(async () => (await left()).rowCount, { timeout: 20_000 }).toBe(0)
+})

@@ -10,8 +10,12 @@ begin
   delete from event.server_session as a where a.server_id = server and a.session_id not in (select unnest(sessions));
   insert into event.server_session (session_id, server_id)
   select s.id, server
-  from (select l.id from event.session as l where l.id = any (sessions) for key share skip locked) as s
-  where not exists (select from event.server_session as a where a.session_id = s.id and a.server_id = server)
+  from (
+    select l.id from event.session as l
+    where l.id = any (sessions)
+      and not exists (select from event.server_session as a where a.session_id = l.id and a.server_id = server)
+    for key share of l skip locked
+  ) as s
   on conflict do nothing;
   perform event.touch_sessions(sessions, interval '10 min', renew_sessions.expires_after);
   return query select i.id from unnest(sessions) as i (id) where not exists (select from event.session as s where s.id = i.id);
