@@ -71,7 +71,7 @@ type Step =
   | { do: 'disconnect' | 'fall behind' | 'acknowledge' | 'doubt'; page: number }
   | { do: 'take back' | 'prune'; count: number }
 
-const page = fc.nat(1)
+const page = fc.constantFrom(0, 0, 0, 1)
 const count = fc.integer({ min: 1, max: 12 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -81,10 +81,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       transactions: fc.array(fc.array(write, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
     }),
   },
-  { weight: 10, arbitrary: fc.record({ do: fc.constant('deliver' as const), page, count }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('follow' as const), page, subscription }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('deliver' as const), page, count }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('follow' as const), page, subscription }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('record' as const), page, relation }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('serve' as const), page, count }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('serve' as const), page, count }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -106,7 +106,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('take back' as const, 'prune'), count: fc.nat(4) }),
+    arbitrary: fc.record({ do: fc.constantFrom('take back' as const, 'prune', 'prune'), count: fc.nat(4) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('doubt' as const), page }) },
 )
@@ -231,7 +231,7 @@ function atomOfRecord(record: ChangeRecord): unknown[] {
 class Page {
   readonly rig: Rig
   readonly uses: Use[] = []
-  /** What has been said to be unreadable may be anything until it is read afresh. */
+  /** Something could not be read: what is to be read afresh shows what it showed. */
   isDoubted = false
   #rows = new Map<string, Row>()
   #position: string | undefined
@@ -260,7 +260,7 @@ class Page {
   #checkUse(use: Use, position: string): void {
     const { server } = this.rig
     const result = use.followed.getSnapshot()
-    if (result.status === 'ready' && !this.isDoubted)
+    if (result.status === 'ready' && !(this.isDoubted && !this.#isCurrent(use)))
       expect(content(use.subscription, result.data), JSON.stringify(use.subscription)).toEqual(
         content(use.subscription, expected(server, position, use.subscription)),
       )
@@ -272,6 +272,13 @@ class Page {
       expect(result.error?.code, 'nothing flashes').toBe('permission_denied')
     use.seen = result
     use.calls = 0
+  }
+
+  #isCurrent({ subscription: of }: Use): boolean {
+    const interest = [...this.rig.subscriptions].find(
+      ({ subscription }) => textOf(subscription) === textOf(of),
+    )
+    return interest?.holding?.isCurrent === true
   }
 
   /** Delivers one by one, and looks after each. */
@@ -291,8 +298,13 @@ function run(steps: readonly Step[]): void {
   server.servesAtOnce = false
   const pages = [new Page(server), new Page(server)]
   const session = server.openSession(undefined).key
-  for (const { rig } of pages) rig.session = session
-
+  for (const each of pages) {
+    each.rig.session = session
+    each.uses.push(new Use(each.rig, { kind: 'table', relation: 'person' }, true))
+    each.rig.connect()
+    each.rig.connection?.serve()
+    each.deliver()
+  }
   for (const now of steps) {
     if ('page' in now) take(now, pages[now.page] as Page)
     else if (now.do === 'transact')
