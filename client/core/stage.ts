@@ -11,13 +11,15 @@ export type StagedMessage =
 /** What has come while catching up, until all of it has come and is applied together. */
 export class Stage {
   #messages: StagedMessage[] = []
-  readonly #batches = new Set<string>()
+  #batches = new Set<string>()
+  /** Those of the last time. */
+  #taken = new Set<string>()
 
-  /** A batch, or a part of one, that is there already is not added. */
+  /** A batch, or a part of one, that has come already is not added. */
   add(message: StagedMessage): void {
     if (message.name === 'batch') {
       const batch = `${message.to} ${message.part ?? ''}`
-      if (this.#batches.has(batch)) return
+      if (this.#batches.has(batch) || this.#taken.has(batch)) return
       this.#batches.add(batch)
     }
     this.#messages.push(message)
@@ -25,9 +27,8 @@ export class Stage {
 
   /** The server begins once more. That it cannot go on from where the client stands remains true. */
   startOver(): void {
-    const resets = this.#messages.filter(({ name }) => name === 'reset')
-    this.clear()
-    this.#messages = resets
+    this.#messages = this.#messages.filter(({ name }) => name === 'reset')
+    this.#batches.clear()
   }
 
   /** The rows that have come for a subscription are no longer those that it will have. */
@@ -37,15 +38,19 @@ export class Stage {
     )
   }
 
+  /** Another connection begins. */
   clear(): void {
     this.#messages = []
     this.#batches.clear()
+    this.#taken.clear()
   }
 
   /** Gives everything, in order, and lets go of each message as the next is taken: there may be a million rows. */
   *take(): Iterable<StagedMessage> {
-    const messages = this.#messages.toReversed()
-    this.clear()
+    const messages = this.#messages.reverse()
+    this.#messages = []
+    this.#taken = this.#batches
+    this.#batches = new Set()
     for (let message = messages.pop(); message; message = messages.pop()) yield message
   }
 }

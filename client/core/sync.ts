@@ -280,12 +280,14 @@ export class Sync implements InterestObserver {
   #applyStaged(message: StagedMessage, from: Position | undefined, to: Position): void {
     const { replica } = this.#parts
     switch (message.name) {
-      case 'batch':
+      case 'batch': {
         // one in parts may well end where the page stands: the session's inbox is from before
-        if (message.part !== undefined || this.#isAhead(message.to)) replica.applyBatch(message)
+        const isNews = message.part === undefined ? this.#isAhead(message.to) : this.#isNoRepeat(message, to)
+        if (isNews) replica.applyBatch(message)
         return
+      }
       case 'snapshot':
-        if (message.to === to || this.#isAhead(message.to)) this.#applyRows(message, from === to)
+        if (this.#isNoRepeat(message, to)) this.#applyRows(message, from === to)
         return
       case 'reset':
         replica.expire(message.reason)
@@ -334,6 +336,11 @@ export class Sync implements InterestObserver {
 
   #isAhead(position: Position): boolean {
     return position !== this.#position && !this.#isBack(position)
+  }
+
+  /** What belongs to a catching up goes as far as it, and what has come before, once more, does not. */
+  #isNoRepeat(message: { readonly to: Position }, to: Position): boolean {
+    return message.to === to || this.#isAhead(message.to)
   }
 
   #isBack(position: Position): boolean {

@@ -90,11 +90,12 @@ export class Rig {
   }
 
   send(message: SyncMessage): void {
+    if (message.name === 'catch_up') this.#sent = []
     this.#sent.push(message)
     this.#waiting.push(() => this.sync.receive(message))
   }
 
-  /** Sends once more what this connection has sent already: rows or changes. */
+  /** Sends once more what this connection has sent since it last began to catch up: rows or changes. */
   repeat(index: number): void {
     const messages = this.#sent.filter(({ name }) => name === 'batch' || name === 'snapshot')
     const message = messages.at(-1 - (index % Math.max(1, messages.length)))
