@@ -19,6 +19,9 @@ export type Definition = { readonly id: SubscriptionId; readonly relation: Relat
   | { readonly kind: 'field'; readonly key: KeyText; readonly column: string }
 )
 
+/** What a relation is to an identity that wants to follow it, or one column of it. */
+export type RelationOf = (relation: string, column: string | null) => Promise<RelationInfo>
+
 /**
  * Resolves what a client asks for, as its identity may read it.
  *
@@ -31,9 +34,12 @@ export async function define(
   pool: pg.Pool,
   subscription: Subscription,
   identity: Identity,
+  relationOf: RelationOf = (relation, column) => readRelation(pool, relation, column, identity),
 ): Promise<Definition> {
-  const single = 'column' in subscription ? subscription.column : null
-  const relation = await readRelation(pool, subscription.relation, single, identity)
+  const relation = await relationOf(
+    subscription.relation,
+    'column' in subscription ? subscription.column : null,
+  )
   switch (subscription.kind) {
     case 'column':
       return {
