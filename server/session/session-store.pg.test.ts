@@ -364,6 +364,16 @@ describe('expiry', () => {
   })
 })
 
+test('options that make no sense are refused', () => {
+  for (const options of [
+    { expireAfterMs: 0 },
+    { expireAfterMs: NaN },
+    { maxPerIdentity: 0 },
+    { maxPerRole: -1 },
+  ])
+    expect(() => server(options), JSON.stringify(options)).toThrow(/^sessions\./)
+})
+
 describe('the limit of an identity', () => {
   test('at it, the session that has not been seen for longest goes, if nobody has it attached', async () => {
     const store = server({ maxPerIdentity: 3 })

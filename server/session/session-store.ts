@@ -15,7 +15,7 @@ export interface SessionKey {
 }
 
 export interface SessionOptions {
-  /** A session that nobody has used for so long is forgotten. `Infinity`: never. Default: 30 days. */
+  /** A session that nobody has used for so long is forgotten. A second at least; `Infinity`: never. Default: 30 days. */
   readonly expireAfterMs?: number
   /**
    * So many sessions may an identity have, that is a role and a claim `sub`. One more ends the one that has
@@ -86,9 +86,13 @@ export class SessionStore {
   constructor(pool: pg.Pool, options: SessionOptions = {}) {
     this.#pool = pool
     this.expireAfterMs = options.expireAfterMs ?? defaultExpireAfterMs
+    if (!(this.expireAfterMs >= 1000))
+      throw new Error(`sessions.expireAfterMs is ${this.expireAfterMs}: it must be a second at least`)
     this.#expiresAfter = Number.isFinite(this.expireAfterMs) ? `${this.expireAfterMs} ms` : null
     this.#maxPerIdentity = options.maxPerIdentity ?? defaultMaxPerIdentity
     this.#maxPerRole = options.maxPerRole ?? Infinity
+    if (!(this.#maxPerIdentity >= 1 && this.#maxPerRole >= 1))
+      throw new Error('sessions.maxPerIdentity and sessions.maxPerRole must be 1 at least')
   }
 
   /** @throws {RowcastError} `session_limit` if the identity has as many as it may, all of them in use. */
