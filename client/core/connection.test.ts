@@ -3,8 +3,12 @@ import type { RowcastError } from '../../shared/errors.ts'
 import { positionOf } from '../testing/model-server.ts'
 import { SocketServer } from '../testing/socket-server.ts'
 import { createClient, type Client, type ClientOptions } from './client.ts'
-import type { ConnectionState } from './connection.ts'
+import { Connection, type ConnectionState } from './connection.ts'
+import { textOf } from './definition.ts'
+import { Replica } from './replica.ts'
 import { pageSession } from './session-store.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Sync } from './sync.ts'
 
 // a busy machine is given its time
 vi.setConfig({ testTimeout: 30_000 })
@@ -263,4 +267,96 @@ test('a client that connects, closes and connects again at once connects once', 
   made.connect()
   await live(made)
   expect(server.sockets).toHaveLength(1)
+})
+
+test('a client that is told to leave is back in a moment, and misses nothing', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  const statuses = statusesOf(made)
+  server.sockets[0]?.emit('leave', { withinMs: 100 })
+  server.sockets[0]?.emit('leave', { withinMs: 100 })
+  await until(() => expect(statuses).toEqual(['reconnecting', 'live']))
+  expect(server.connection?.requests[0]).toMatchObject({ request: { subscriptions: [{ held: 'shape' }] } })
+  server.model.delete('public.person', 1)
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect(server.sockets).toHaveLength(2)
+})
+
+test('clients that are told to leave do not all leave at once', async () => {
+  const made = Array.from({ length: 12 }, () => client())
+  for (const each of made) each.connect()
+  await Promise.all(made.map(live))
+  const left: number[] = []
+  const start = performance.now()
+  for (const socket of server.sockets) {
+    socket.on('disconnect', () => left.push(performance.now() - start))
+    socket.emit('leave', { withinMs: 1_000 })
+  }
+  await until(() => expect(left).toHaveLength(12))
+  expect((left.at(-1) as number) - (left[0] as number)).toBeGreaterThan(300) // by chance not once in 100,000 times
+})
+
+test('a page that is out of date for a while says so, and one that is for a moment does not', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  const statuses = statusesOf(made)
+  server.connection?.startOver()
+  server.model.delete('public.person', 1)
+  server.connection?.serve()
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  server.connection?.startOver()
+  server.model.delete('public.person', 2)
+  await until(() => expect(statuses).toEqual(['catching_up']))
+  expect(rows.getSnapshot().data).toEqual([ann])
+  server.connection?.serve()
+  await until(() => expect(statuses).toEqual(['catching_up', 'live']))
+  expect(rows.getSnapshot().data).toEqual([])
+})
+
+test('a server that accepts connections but answers nothing is left, whatever was asked', async () => {
+  const states: ConnectionState[] = []
+  const sync = new Sync({
+    replica: new Replica(),
+    interests: () => subscriptions,
+    publish: () => undefined,
+    onLive: () => connection.live(),
+    onCatchUp: () => connection.catchUp(),
+    onUnfit: (error) => connection.leave(error),
+    report: () => undefined,
+  })
+  const subscriptions: Subscriptions = new Subscriptions(0, sync)
+  const connection: Connection = new Connection({
+    url: server.url,
+    path: '/rowcast',
+    auth: undefined,
+    transports: ['websocket'],
+    retryDelayMs: 10,
+    maxRetryDelayMs: 20,
+    answerTimeoutMs: 100,
+    session: pageSession(),
+    sync,
+    onState: (state) => states.push(state),
+    report: (error) => errors.push(error),
+  })
+  server.isSilent = true
+  connection.connect()
+  await until(() => expect(server.sockets.length).toBeGreaterThan(2))
+  server.isSilent = false
+  await until(() => expect(states.at(-1)).toEqual({ status: 'live' }))
+
+  server.isSilent = true
+  const attempts = server.sockets.length
+  subscriptions.listen(textOf(people), people, () => undefined)
+  await until(() => expect(server.sockets.length).toBeGreaterThan(attempts))
+  server.isSilent = false
+  await until(() => expect(subscriptions.resultOf(textOf(people)).status).toBe('ready'))
+  expect(new Set(errors.map(({ code, message }) => `${code}: ${message}`))).toEqual(
+    new Set(['disconnected: the server does not answer']),
+  )
+  connection.close()
 })

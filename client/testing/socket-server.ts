@@ -20,6 +20,8 @@ export class SocketServer implements AsyncDisposable {
   refuse: (auth: Record<string, unknown>) => string | undefined = () => undefined
   /** Answers `attach` in place of the model, if it returns an answer. */
   answer: (request: unknown) => Reply<Attached> | undefined = () => undefined
+  /** Answers nothing, as a server that hangs. */
+  isSilent = false
   connection: ModelConnection | undefined
   #io: Server<ClientToServerEvents, ServerToClientEvents> | undefined
   #port = 0
@@ -53,10 +55,13 @@ export class SocketServer implements AsyncDisposable {
       this.sockets.push(socket)
       socket.on('attach', (request, reply) => {
         const answer = this.answer(request)
+        if (this.isSilent) return
         if (answer) reply(answer)
         else connection.attach(request, reply)
       })
-      socket.on('subscribe', (request, reply) => connection.subscribe(request, reply))
+      socket.on('subscribe', (request, reply) => {
+        if (!this.isSilent) connection.subscribe(request, reply)
+      })
       socket.on('unsubscribe', (request, reply) => {
         connection.unsubscribe(request)
         reply({ ok: true, value: null })
