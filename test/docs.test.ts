@@ -45,3 +45,11 @@ test('every TypeScript example of the docs compiles', { timeout: 120_000 }, asyn
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+test('each test that the promises name is there', async () => {
+  const text = await readFile(new URL('promises.md', docs), 'utf8')
+  const named = [...text.matchAll(/^<!-- (\S+?)(?:: (.+?))? -->$/gm)]
+  expect(named.length).toBeGreaterThan(20)
+  for (const [, file = '', name = ''] of named)
+    expect(await readFile(new URL(file, root), 'utf8'), `${file} does not test: ${name}`).toContain(name)
+})

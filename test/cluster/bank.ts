@@ -105,6 +105,8 @@ export interface Page extends Disposable {
   readonly errors: readonly RowcastError[]
   /** The names of entries that `useChanges` gave, in their order. */
   readonly inserted: readonly string[]
+  /** Why `useChanges` said that some are missing. */
+  readonly gaps: readonly string[]
   /** The objects that it holds of the quiet rows, by key. */
   quiet(): ReadonlyMap<unknown, object>
   isLive(): boolean
@@ -172,6 +174,11 @@ export async function openPage(url: string): Promise<Page> {
     errors,
     get inserted() {
       return inserted()
+    },
+    get gaps() {
+      return (changes.getSnapshot().data ?? []).flatMap((change) =>
+        change.op === 'gap' ? [change.reason] : [],
+      )
     },
     quiet: () => new Map((quiet.getSnapshot().data ?? []).map((row) => [row['id'], row])),
     isLive: () => client.store.getState().connection.status === 'live',

@@ -21,6 +21,7 @@ test('a database that is restarted in good order: pages go on from where they we
   await expectEqual(pages, postgres.url)
   for (const page of pages) {
     expect(page.epochs.size).toBe(1)
+    expect(page.gaps).toEqual([])
     // Nothing was taken back, so each entry came as a change to who was there from the beginning.
     expect(new Set(page.inserted)).toEqual(new Set([...page.inserted, ...writer.confirmed]))
   }
@@ -48,6 +49,7 @@ test.each([
   }
   await writer.stop()
   await expectEqual(pages, postgres.url)
+  for (const page of pages) expect(page.gaps).toEqual(Array(3).fill('epoch_changed'))
   expect(quiet.size).toBe(50)
   for (const [id, row] of one.quiet()) expect(row).toBe(quiet.get(id))
 })
