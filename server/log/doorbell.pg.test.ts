@@ -110,6 +110,20 @@ test('the holder of the bell freezes: the other is rung, ends its connection, an
   await at.settled(at.first)
 })
 
+test('the holder of the bell freezes under load: the other, never idle, ends its connection all the same', async () => {
+  await using at = await twoReaders()
+  await at.untilFirstHolds()
+  at.first.child.kill('SIGSTOP')
+  const since = performance.now()
+  while ((await at.holder()) === 'first') {
+    for (let i = 0; i < 50; i++) await at.write()
+    if (performance.now() - since > 40_000) throw new Error('the first reader still has the bell')
+  }
+  await at.settled(at.second)
+  at.first.child.kill('SIGCONT')
+  await at.settled(at.first)
+})
+
 test('the network of the holder of the bell falls silent: the other goes on', async () => {
   await using at = await twoReaders()
   await at.untilFirstHolds()

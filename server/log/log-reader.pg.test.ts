@@ -141,6 +141,22 @@ test('no wake-up is lost between readers that sleep and wake by turns', async ()
   await until(() => three.keys.length === 60)
 })
 
+test('a reader of which nobody follows anything any more gives the bell back', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query(`create table t (id int primary key); select event.track('t')`)
+  let isFollowed = true
+  await using at = await readerOf(database.url, () => (isFollowed ? [1] : []), { rests: { asleepMs: 100 } })
+  const isHeld = async () =>
+    (await client.query('select holder from event.bell_holder()')).rows[0].holder !== null
+  while (!(await isHeld())) await sleep(5)
+  isFollowed = false
+  while (await isHeld()) await sleep(5)
+  const seen = at.passes.length
+  await until(() => at.passes.length > seen + 2) // it looks on, and moves its position on
+  expect(await isHeld()).toBe(false)
+})
+
 test('who holds the bell and closes wakes who stands by', async () => {
   await using database = await createTestDatabase()
   const [writer, holder] = [await database.connect(), await database.connect()]
