@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { TcpProxy } from '../../test/tcp-proxy.ts'
 import { createPool, type Database } from '../db/pool.ts'
 import { SessionEndings } from './session-endings.ts'
 import { SessionStore } from './session-store.ts'
@@ -66,6 +67,18 @@ test('what has no server, or has expired, is not told', async () => {
   expect((await sql.query('select from event.session')).rows).toEqual([])
   await pool.end()
 })
+
+test('a connection that has fallen silent is noticed, and made anew', async () => {
+  const { proxy, url } = await TcpProxy.before(database.url)
+  await using told = listen(url)
+  await expect.poll(() => told.listening).toBe(1)
+  proxy.setMode('half-open')
+  await expect.poll(() => told.warnings, { timeout: 50_000 }).toBeGreaterThan(0)
+  proxy.setMode('open')
+  await expect.poll(() => told.listening, { timeout: 50_000 }).toBe(2)
+  await told[Symbol.asyncDispose]()
+  await proxy[Symbol.asyncDispose]()
+}, 120_000)
 
 test('a database that is not there is tried again, and closing does not wait for it', async () => {
   const told = listen('postgres://127.0.0.1:1/nowhere')

@@ -1,8 +1,7 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clientConfig, type Database } from '../db/pool.ts'
-import { WatchedClient } from '../db/watched-client.ts'
+import { connectEncoding, type Database } from '../db/pool.ts'
 
 export interface SessionEndingsOptions {
   readonly database: Database
@@ -13,6 +12,7 @@ export interface SessionEndingsOptions {
   onListening(): void
 }
 
+const askMs = 5_000
 const reconnectDelaysMs = [100, 500, 1_000, 2_000, 5_000]
 
 /**
@@ -61,7 +61,7 @@ export class SessionEndings {
 
   /** Resolves, or rejects, when the connection has gone. */
   async #listen(onSuccess: () => void): Promise<void> {
-    const client = new WatchedClient(clientConfig(this.#options.database)) // whose end is not waited for in vain
+    const client = await connectEncoding(this.#options.database)
     this.#client = client
     const gone = new Promise<void>((resolve, reject) => {
       client.on('error', reject)
@@ -69,13 +69,16 @@ export class SessionEndings {
     })
     gone.catch(() => undefined) // whoever waits for it, if anybody does, is told
     client.on('notification', ({ payload }) => this.#options.onEnd(payload ?? ''))
+    // One that only listens would not notice that its other end has gone without a word.
+    const asking = setInterval(() => client.query('select').catch(() => undefined), askMs).unref()
     try {
-      await client.connect()
+      if (this.#closing.signal.aborted) return
       await client.query('listen rowcast_session')
       onSuccess()
       this.#options.onListening()
       await gone
     } finally {
+      clearInterval(asking)
       await client.end().catch(() => undefined)
     }
   }
