@@ -29,7 +29,7 @@ test('a stall is the longest wait for something new, and counts for the faults o
     wrote(9_000),
   ])
   expect(figures.longestStall).toEqual({ ms: 5_000, client: 'c' })
-  expect(figures.longestStallMs).toMatchObject({ server_kill: 5_000, none: 100 })
+  expect(figures.longestStallMs).toMatchObject({ server_kill: 5_000, none: 200 })
   expect(figures.faults).toEqual({ server_kill: 1 })
 })
 

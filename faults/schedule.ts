@@ -85,7 +85,7 @@ export function schedule(options: ScheduleOptions): ScheduledFault[] {
     }
     if (exclusive.has(kind)) {
       if (atMs < exclusiveUntilMs) {
-        bag.push(kind)
+        bag.splice(1, 0, kind) // after the next
         if (bag.every((other) => exclusive.has(other))) atMs = exclusiveUntilMs
         continue
       }
