@@ -74,23 +74,16 @@ export function schedule(options: ScheduleOptions): ScheduledFault[] {
   let atMs = calmMs
   while (kinds.length > 0 && atMs < durationMs - calmMs) {
     if (bag.length === 0) bag = bagOf(kinds, random.shuffled, faults.length === 0)
-    const kind = bag.shift() as FaultKind // it has just been filled
-    const fault = {
-      kind,
-      atMs,
-      forMs: 0,
-      target: random.int(0, 999_999),
-      amount: 0,
-      ...severity(kind, random.int),
+    const isAllowed = (kind: FaultKind): boolean => atMs >= exclusiveUntilMs || !exclusive.has(kind)
+    const index = bag.findIndex(isAllowed)
+    if (index < 0) {
+      atMs = exclusiveUntilMs
+      continue
     }
-    if (exclusive.has(kind)) {
-      if (atMs < exclusiveUntilMs) {
-        bag.splice(1, 0, kind) // after the next
-        if (bag.every((other) => exclusive.has(other))) atMs = exclusiveUntilMs
-        continue
-      }
-      exclusiveUntilMs = atMs + fault.forMs + 5_000
-    }
+    const [kind] = bag.splice(index, 1) as [FaultKind]
+    const drawn = { forMs: 0, amount: 0, ...severity(kind, random.int) }
+    const fault = { kind, atMs, target: random.int(0, 999_999), ...drawn }
+    if (exclusive.has(kind)) exclusiveUntilMs = atMs + fault.forMs + 5_000
     faults.push(fault)
     atMs += random.int(Math.ceil(everyMs * 0.2), Math.ceil(everyMs * 1.8))
   }
