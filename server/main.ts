@@ -45,12 +45,12 @@ export interface RowcastOptions {
   readonly sessions?: SessionOptions
   /**
    * What may wait for one client that takes off too little of what it is sent, in characters. A client with more
-   * than that is given nothing until it has taken that off, and then what it has missed. Default: 4 million.
+   * than that is given nothing until it has taken that off, and then what it has missed. Default: 1 million.
    */
   readonly maxBufferedBytes?: number
 }
 
-const defaultMaxBufferedBytes = 4_000_000
+const defaultMaxBufferedBytes = 1_000_000
 const defaultDrainMs = 10_000
 
 export interface Health {
@@ -131,9 +131,9 @@ async function serve(
     parser: encodedJsonParser,
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
-    // a network that has gone silent is noticed by both sides within 20 s
+    // A network that has gone silent is noticed by both sides within 30 s; a slow one has 20 s for what is on its way.
     pingInterval: 10_000,
-    pingTimeout: 10_000,
+    pingTimeout: 20_000,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: [...allowedOrigins], credentials: true },
     allowRequest: (request, decide) =>

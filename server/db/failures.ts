@@ -16,6 +16,9 @@ export function isRefusal(error: unknown): boolean {
 /** What a standby answers who wants to write: it may be promoted in a moment. */
 export const readOnlyState = '25006'
 
+/** PostgreSQL's code for a lock that was not to be had in time. */
+export const lockNotAvailable = '55P03'
+
 /** True if the database could not be reached, or could not answer now: the same may well succeed a little later. */
 export function isOutage(error: unknown): boolean {
   const code = sqlStateOf(error)

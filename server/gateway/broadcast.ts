@@ -1,5 +1,5 @@
 import { formatPosition } from '../../shared/position.ts'
-import { isRefusal, sqlStateOf } from '../db/failures.ts'
+import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import type { LogTransaction } from '../log/read-log.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
@@ -108,5 +108,3 @@ export class Broadcast {
     this.#parts.io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
   }
 }
-
-const lockNotAvailable = '55P03'

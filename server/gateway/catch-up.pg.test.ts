@@ -71,6 +71,36 @@ test('C-17 a client that takes nothing off costs a bounded amount, holds up nobo
   expect(changesOf(stuck)).toEqual(changesOf(other))
 })
 
+test('C-17 a slow client is given a large table at its own pace, and keeps nobody else waiting', async () => {
+  await using at = await start(
+    `create table a (id int primary key, text text); insert into a select n, repeat('x', 1000) from generate_series(1, 20000) as n;
+     create table b (id int primary key); select event.track('a'); select event.track('b')`,
+  )
+  await using proxy = await TcpProxy.start({ port: at.server.port })
+  proxy.setRate(4_000_000)
+  const slow = new TestSocket(`http://127.0.0.1:${proxy.port}`)
+  await using _ = slow
+  await slow.attach({ subscriptions: [{ subscription: tableA }, { subscription: tableB }] })
+  const isDone = () => slow.messages.some(({ event }) => event === 'progress')
+  let others = 0
+  for (; !isDone() && others < 50; others++) {
+    const other = await attached(at.server.url, [tableA, tableB])
+    await at.admin.query('insert into b values ($1)', [others])
+    await other.until((changes) => changes.some(({ key }) => key === `[${others}]`))
+    other.socket.disconnect()
+  }
+  expect(others).toBeGreaterThan(3)
+  await expect.poll(isDone, { timeout: 40_000 }).toBe(true)
+  const begun = slow.messages.findLastIndex(({ event }) => event === 'catch_up') + 1
+  const shown = slow.messages
+    .slice(begun)
+    .flatMap(({ event, message }) => (event === 'snapshot' ? message.rows : []))
+  const inB = slow.changes.filter(({ relation }) => relation === 'public.b')
+  expect(shown.filter(([, row]) => 'text' in row)).toHaveLength(20_000)
+  await slow.until((changes) => changes.some(({ key }) => key === `[${others - 1}]`))
+  expect(inB.length).toBeLessThanOrEqual(others)
+})
+
 test('E-65 many who come back at once, each from a place of its own, each get exactly what they missed', async () => {
   await using at = await start(
     `create table a (id int primary key); create table b (id int primary key); select event.track('a'); select event.track('b')`,
@@ -219,7 +249,15 @@ test('a table that is locked holds up only those who follow it', async () => {
   await locked
   await at.admin.query('insert into b values (1)')
   await ofB.until((changes) => changes.some(({ key, relation }) => relation === 'public.b' && key === '[1]'))
+  // Nor does one who begins to follow it.
+  const asked = await ofB.subscribe({ ...filtered, limit: 5 })
+  await at.admin.query('insert into b values (2)')
+  await ofB.until((changes) => changes.some(({ key, relation }) => relation === 'public.b' && key === '[2]'))
+  expect(
+    ofB.messages.some(({ event, message }) => event === 'snapshot' && message.subscription === asked.id),
+  ).toBe(false)
   await locker.query('commit')
+  expect((await ofB.next('snapshot', ({ subscription }) => subscription === asked.id)).rows).toHaveLength(2)
   await ofA.until((changes) => changes.some(({ relation }) => relation === 'public.b'))
   const after = ofA.messages.findIndex(({ event }) => event === 'catch_up')
   const shown = await ofA.next('snapshot', (snapshot) => snapshot.subscription === id, after)

@@ -60,7 +60,8 @@ export class Connection {
   #missing: Missing | undefined
   /** The client holds back what comes, up to the next `progress`. */
   #isHoldingBack = true
-  /** Kept from the boundary on at which it is served. */
+  #isServed = false
+  /** Kept from the boundary on at which it is served, unless it gets too much. */
   #backlog: EncodedJson[] | undefined
   #backlogBytes = 0
 
@@ -92,7 +93,7 @@ export class Connection {
 
   /** It is being given what it misses. */
   get isServed(): boolean {
-    return this.#backlog !== undefined
+    return this.#isServed
   }
 
   /** More has been sent than it takes off. */
@@ -100,9 +101,9 @@ export class Connection {
     return this.outbox.bytes > this.#maxBufferedBytes
   }
 
-  /** It has taken off enough of what was sent to be sent more. */
+  /** It has taken off enough of what was sent to be sent more. Far less than is allowed: heartbeats wait behind it. */
   get isDrained(): boolean {
-    return this.outbox.bytes <= this.#maxBufferedBytes / 2
+    return this.outbox.bytes <= this.#maxBufferedBytes / 4
   }
 
   send<E extends keyof ServerToClientEvents>(
@@ -152,6 +153,7 @@ export class Connection {
 
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
   startOver(): void {
+    this.#isServed = false
     this.#dropBacklog()
     this.#isHoldingBack = true
     this.send('catch_up', {})
@@ -161,6 +163,7 @@ export class Connection {
   beginAt(to: string): Missing {
     if (!this.#missing) this.#leaveRooms()
     this.#missing ??= { ...nothing(), from: to }
+    this.#isServed = true
     this.#backlog = [] // what the session's other connections got before is part of what this one is about to be given
     this.#backlogBytes = 0
     return this.#missing
@@ -173,6 +176,7 @@ export class Connection {
    * @param position of the boundary, as the client is told it
    */
   joinAt(to: string, position: string): boolean {
+    this.#isServed = false
     this.#missing = { ...nothing(), from: to }
     if (this.#isHoldingBack) this.send('progress', { to: position })
     this.#isHoldingBack = false

@@ -10,32 +10,31 @@ const stalledMs = 5_000
 
 /**
  * Waits until connections can be sent more, so that nobody costs more memory than is allowed for one: at the
- * pace of those who keep up, or, if there is only one, at its own as long as it moves.
+ * pace of those who keep up, or, if nobody else waits, at that of the slow as long as they move.
  *
- * @param linger asked for leave when a slow one takes longer than others should wait for
+ * @param isWaitedFor whether somebody waits but for these
+ * @param linger asked for leave to take long
  * @returns those who do not keep up, and are to be sent no more now
  */
 export async function pace(
   connections: Iterable<Connection>,
+  isWaitedFor: (slow: readonly Connection[]) => boolean,
   linger: () => boolean,
 ): Promise<readonly Connection[]> {
-  const open = [...connections].filter((connection) => connection.isOpen)
-  let full = open.filter((connection) => connection.isSlow)
-  if (full.length === 0) return []
+  let slow = [...connections].filter((connection) => connection.isOpen && !connection.isDrained)
   const startedAt = performance.now()
   let movedAt = startedAt
-  let waiting = sizeOf(full)
-  for (;;) {
+  let waiting = sizeOf(slow)
+  while (slow.length > 0) {
     await sleep(lookMs)
-    full = full.filter((connection) => connection.isOpen && !connection.isDrained)
-    if (full.length === 0) return []
+    slow = slow.filter((connection) => connection.isOpen && !connection.isDrained)
     const now = performance.now()
-    const isShared = open.some((connection) => connection.isOpen && !full.includes(connection))
-    if (now - startedAt > patienceMs && (isShared || !linger())) return full
-    if (sizeOf(full) < waiting) movedAt = now
-    waiting = sizeOf(full)
-    if (now - movedAt > stalledMs) return full
+    if (now - startedAt > patienceMs && (isWaitedFor(slow) || !linger())) return slow
+    if (sizeOf(slow) < waiting) movedAt = now
+    waiting = sizeOf(slow)
+    if (now - movedAt > stalledMs) return slow
   }
+  return []
 }
 
 /** Waits until a connection has taken off what it was sent, or has gone. */

@@ -1,15 +1,23 @@
 import type pg from 'pg'
+import { fetchPieces } from '../db/fetch-pieces.ts'
 import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
 import { filteredSelect, keyCondition, type Select } from '../routing/select.ts'
 
-const rowsPerChunk = 1_000
+/** So few are read without a cursor, which takes some round trips. */
+const rowsAtOnce = 100
+const bounds = { maxRows: 1_000, maxBytes: 250_000 }
+
+interface Pair {
+  readonly key: string
+  readonly row: string
+}
 
 /**
  * Reads what a subscription shows, as the role and claims in force, in the transaction's snapshot.
  *
- * Yields JSON texts of `[key,row]` pairs, at most 1,000 at a time; the last chunk, which may be empty,
- * is marked. A large result never lies in memory whole.
+ * Yields JSON texts of `[key,row]` pairs, some at a time; the last piece, which may be empty, is marked. A large
+ * result never lies in memory whole.
  */
 export async function* readSnapshot(
   client: pg.ClientBase,
@@ -22,20 +30,17 @@ export async function* readSnapshot(
       : definition.kind === 'column'
         ? Infinity
         : 1
-  if (limit <= rowsPerChunk) {
-    yield { rows: (await client.query(text, values)).rows.map(pair), isLast: true }
+  if (limit <= rowsAtOnce) {
+    yield { rows: (await client.query<Pair>(text, values)).rows.map(json), isLast: true }
     return
   }
-  await client.query(`declare snapshot_rows no scroll cursor for ${text}`, values)
-  for (;;) {
-    const { rows } = await client.query(`fetch ${rowsPerChunk} from snapshot_rows`)
-    const isLast = rows.length < rowsPerChunk
-    yield { rows: rows.map(pair), isLast }
-    if (isLast) return
-  }
+  const query = { name: 'snapshot_rows', text, values }
+  const sizeOf = ({ key, row }: Pair) => key.length + row.length
+  for await (const { rows, isLast } of fetchPieces<Pair>(client, query, sizeOf, bounds))
+    yield { rows: rows.map(json), isLast }
 }
 
-function pair({ key, row }: { key: string; row: string }): string {
+function json({ key, row }: Pair): string {
   return `[${JSON.stringify(key)},${row}]`
 }
 

@@ -11,9 +11,6 @@ import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
 import { groupsOf } from './groups.ts'
 
-/** Of the log, in memory at a time. */
-const piece = { maxRows: 5_000, maxBytes: 1_000_000 }
-
 /** What a connection is to be told of: all that concerns these subscriptions and is not visible in `from`. */
 export interface Continuation {
   readonly connection: Connection
@@ -48,13 +45,7 @@ export async function replay(
   const relations = new Map(feeds.map(({ definition: { relation } }) => [relation.id, relation]))
   const from = commonSnapshot(feeds.map((feed) => feed.from))
   let part = 0
-  for await (const transactions of streamLog(
-    client,
-    formatSnapshot(from),
-    to,
-    [...relations.keys()],
-    piece,
-  )) {
+  for await (const transactions of streamLog(client, formatSnapshot(from), to, [...relations.keys()])) {
     const batch = routeChanges(
       transactions,
       routes,

@@ -52,7 +52,9 @@ export async function serve(
   ): Promise<void> => {
     const recipients = to.filter(isWanted)
     for (const connection of recipients) connection.emit(event, message)
-    for (const slow of await pace(recipients, () => reader.linger())) failed.set(slow, tooSlow)
+    const isWaitedFor = (slow: readonly Connection[]): boolean =>
+      connections.some((connection) => isWanted(connection) && !slow.includes(connection))
+    for (const slow of await pace(recipients, isWaitedFor, () => reader.linger())) failed.set(slow, tooSlow)
   }
 
   const { continuations, snapshots } = workOf(connections, boundary)

@@ -1,5 +1,8 @@
 import type pg from 'pg'
 
+/** A table that is just being altered is read another time: others wait for the reader. */
+const lockTimeoutMs = 1_000
+
 /**
  * Connections that read the database as it stood at a batch boundary, beside the log reader. They are few:
  * when all are busy, those who wait for a snapshot wait for a later boundary, and the live stream goes on.
@@ -21,6 +24,11 @@ export class SnapshotReaders {
     return this.#size - this.#busy
   }
 
+  /** Whether there is a place for one more that waits for a slow client. */
+  get mayLinger(): boolean {
+    return this.#lingering < this.#size
+  }
+
   /** Opens up to `count` readers at an exported snapshot. Each must be released. */
   async open(count: number, snapshotId: string): Promise<SnapshotReader[]> {
     const openings = Array.from({ length: Math.min(count, this.available) }, async () => {
@@ -29,7 +37,8 @@ export class SnapshotReaders {
       try {
         client = await this.#pool.connect()
         await client.query(
-          `begin isolation level repeatable read read only; set transaction snapshot '${snapshotId.replaceAll("'", "''")}'`,
+          `begin isolation level repeatable read read only; set transaction snapshot '${snapshotId.replaceAll("'", "''")}';
+           set local lock_timeout = ${lockTimeoutMs}`,
         )
         return this.#readerOn(client)
       } catch (error) {
@@ -52,7 +61,7 @@ export class SnapshotReaders {
     let isLingering = false
     return new SnapshotReader(client, {
       linger: () => {
-        if (isLingering || this.#lingering === this.#size) return isLingering
+        if (isLingering || !this.mayLinger) return isLingering
         isLingering = true
         this.#lingering += 1
         this.#busy -= 1

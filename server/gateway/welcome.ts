@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { KeyText } from '../../shared/change.ts'
 import { formatPosition } from '../../shared/position.ts'
-import { isRefusal } from '../db/failures.ts'
+import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
@@ -21,6 +21,10 @@ const connectionsPerBoundary = 500
 const windowsPerBoundary = 50
 const snapshotsPerReader = 4
 const retryMs = 500
+/** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
+const pendingMs = 100
+/** So long the live stream waits for a lock, for somebody to begin. */
+const windowLockMs = 50
 
 /** What the tables with filters, orders and limits show, by subscription id; or why PostgreSQL does not say. */
 type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | Error>
@@ -47,6 +51,8 @@ export class Welcome {
   readonly #waiting = new Map<Connection, number>()
   /** They have yet to take off what they were sent, or failed to be given more. */
   readonly #behind = new Set<Connection>()
+  /** They have kept others waiting: each is served alone, until it is live. */
+  readonly #slow = new WeakSet<Connection>()
   #notBefore = 0
 
   constructor(parts: WelcomeParts) {
@@ -71,8 +77,12 @@ export class Welcome {
   }
 
   #hasWaiting(): boolean {
-    for (const connection of this.#waiting.keys()) if (!connection.isServed) return true
+    for (const connection of this.#waiting.keys()) if (this.#canBegin(connection)) return true
     return false
+  }
+
+  #canBegin(connection: Connection): boolean {
+    return !connection.isServed && (!this.#slow.has(connection) || this.#parts.readers.mayLinger)
   }
 
   /** Lets in who waits: everything up to the pass's end has been delivered, nothing after it has. */
@@ -113,11 +123,13 @@ export class Welcome {
     let windows = 0
     for (const [connection, since] of this.#waiting) {
       // Another server may have shown it what this pass does not see yet: it must not go back.
-      if (since >= pass.startedAt || connection.isServed) continue
+      if (since >= pass.startedAt || !this.#canBegin(connection)) continue
+      const isSlow = this.#slow.has(connection)
+      if (isSlow && taken.size > 0) continue
       windows += definitionsOf(connection).filter((d) => hasWindow(d) && !this.#parts.following.has(d)).length
       if (taken.size > 0 && windows > windowsPerBoundary) break
       taken.set(connection, since)
-      if (taken.size === connectionsPerBoundary) break
+      if (isSlow || taken.size === connectionsPerBoundary) break
     }
     for (const connection of taken.keys()) this.#waiting.delete(connection)
     return taken
@@ -150,18 +162,21 @@ export class Welcome {
   /** What the filtered, ordered and limited tables show at this boundary that nobody has followed yet. */
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
     const windows = new Map<string, ReadonlySet<KeyText> | Error>()
+    const locked = new Set<number>()
     for (const definition of connections.flatMap(definitionsOf)) {
-      if (!hasWindow(definition) || this.#parts.following.has(definition) || windows.has(definition.id))
-        continue
+      const { id, relation } = definition
+      if (!hasWindow(definition) || this.#parts.following.has(definition) || windows.has(id)) continue
+      if (locked.has(relation.id)) continue
       const window = { query: definition.query, keys: new Set<KeyText>() }
-      await client.query('savepoint new_window')
+      await client.query(`savepoint new_window; set local lock_timeout = ${windowLockMs}`)
       try {
-        windows.set(definition.id, await readWindowKeys(client, definition.relation, { window }))
-        await client.query('release savepoint new_window')
+        windows.set(id, await readWindowKeys(client, relation, { window }))
       } catch (error) {
+        if (sqlStateOf(error) === lockNotAvailable) locked.add(relation.id)
+        else if (isRefusal(error)) windows.set(id, error instanceof Error ? error : new Error(String(error)))
+        else throw error
+      } finally {
         await client.query('rollback to savepoint new_window; release savepoint new_window')
-        if (!isRefusal(error)) throw error
-        windows.set(definition.id, error instanceof Error ? error : new Error(String(error)))
       }
     }
     return windows
@@ -173,7 +188,7 @@ export class Welcome {
     for (const [id, { definition, isHeld }] of connection.pending) {
       const window = windows.get(id)
       if (window instanceof Error) this.#end(connection, definition, window)
-      // Its last follower has left meanwhile, and nobody knows any more what it shows: at the next boundary.
+      // Locked, or its last follower has left meanwhile: nobody knows now what it shows. At a later boundary.
       if (
         window instanceof Error ||
         (hasWindow(definition) && !window && !this.#parts.following.has(definition))
@@ -198,8 +213,10 @@ export class Welcome {
       if (!connection.isOpen) continue
       const failure = failed.get(connection)
       if (failure === undefined) this.#join(connection, boundary)
-      else if (failure === tooSlow) void this.#resume(connection)
-      else {
+      else if (failure === tooSlow) {
+        this.#slow.add(connection)
+        void this.#resume(connection)
+      } else {
         this.#parts.logger.warn(
           { err: failure, delayMs: retryMs },
           'could not read for a client; trying again',
@@ -211,9 +228,10 @@ export class Welcome {
   }
 
   #join(connection: Connection, { to, position }: Boundary): void {
-    if (!connection.joinAt(to, position)) void this.#resume(connection)
-    else if (connection.isSlow) this.fallBehind(connection, to)
-    else if (connection.pending.size > 0) this.await(connection)
+    if (!connection.joinAt(to, position)) return void this.#resume(connection)
+    this.#slow.delete(connection)
+    if (connection.isSlow) this.fallBehind(connection, to)
+    else if (connection.pending.size > 0) setTimeout(() => this.await(connection), pendingMs)
   }
 
   /** Once it has taken off what it was sent. */

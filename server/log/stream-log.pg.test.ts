@@ -1,8 +1,9 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import type { PieceBounds } from '../db/fetch-pieces.ts'
 import { readLog, type LogTransaction } from './read-log.ts'
-import { streamLog, type StreamBounds } from './stream-log.ts'
+import { streamLog } from './stream-log.ts'
 
 let database: TestDatabase
 let client: pg.Client
@@ -22,7 +23,7 @@ async function snapshot(): Promise<string> {
 async function stream(
   from: string,
   relationIds: readonly number[],
-  bounds: StreamBounds,
+  bounds: Partial<PieceBounds>,
 ): Promise<LogTransaction[][]> {
   await client.query('begin isolation level repeatable read read only')
   const pieces: LogTransaction[][] = []

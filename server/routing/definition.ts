@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
 import { RowcastError, sqlStates } from '../../shared/errors.ts'
-import { isRefusal, sqlStateOf } from '../db/failures.ts'
+import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import { formatColumnId, formatFieldId, formatRowId } from '../../shared/identifiers.ts'
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { assume, type Identity } from '../session/identity.ts'
@@ -90,6 +90,9 @@ function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
+/** Who follows a locked table is not kept waiting for the answer, but for the rows. */
+const lockTimeoutMs = 100
+
 /** Lets PostgreSQL plan the query as the identity, so that what it would refuse is refused at once and by its own words. */
 async function tryOut(
   pool: pg.Pool,
@@ -100,11 +103,12 @@ async function tryOut(
   const { text, values } = filteredSelect(relation, query, '1')
   const client = await pool.connect()
   try {
-    await client.query('begin read only')
+    await client.query(`begin read only; set local lock_timeout = ${lockTimeoutMs}`)
     await assume(client, identity)
     await client.query(`explain ${text}`, values)
   } catch (error) {
     if (error instanceof RowcastError) throw error
+    if (sqlStateOf(error) === lockNotAvailable) return // it is refused when it is read, if it is
     if (!isRefusal(error)) throw error
     if (sqlStateOf(error) === sqlStates.permission_denied)
       throw new RowcastError('permission_denied', messageOf(error), { cause: error })
