@@ -72,6 +72,34 @@ test('sign out everywhere: all sessions of a user end, and nobody else’s', asy
   expect([other, nobody].map(({ socket }) => socket.connected)).toEqual([true, true])
 })
 
+test('E-13 E-22 one session at two servers: each connection gets each change once, and what either follows stays the session’s', async () => {
+  await sql.query('create table other (id int primary key); select event.track($$other$$)')
+  const others = { subscription: { kind: 'table' as const, relation: 'other' } }
+  const first = new TestSocket(here.url, { sub: 'ida' })
+  const { session } = await attach(first, { subscriptions: [items] })
+  await using second = new TestSocket(there.url, { sub: 'ida' })
+  await attach(second, { session, subscriptions: [items, others] })
+  // Back at the first server, where it is alone, while the second goes on.
+  first.socket.disconnect()
+  await using third = new TestSocket(here.url, { sub: 'ida' })
+  await attach(third, { session, subscriptions: [items] })
+  await sql.query(`insert into item values (1, 'a'); insert into other values (2)`)
+  await second.until((changes) => changes.length === 2)
+  await third.until((changes) => changes.length === 1)
+  await sql.query('delete from item; delete from other')
+  await second.until((changes) => changes.length === 4)
+  await third.until((changes) => changes.length === 2)
+  const briefly = ({ changes }: TestSocket) =>
+    changes.map(({ op, relation, key }) => `${op} ${relation} ${key}`)
+  const ofItem = ['row_insert public.item [1]', 'row_delete public.item [1]']
+  expect(briefly(third)).toEqual(ofItem)
+  expect(briefly(second).filter((change) => change.includes('item'))).toEqual(ofItem)
+  const { rows } = await sql.query('select id from event.subscription where session_id = $1 order by id', [
+    session.id,
+  ])
+  expect(rows.map(({ id }) => id)).toEqual(['table:public.item', 'table:public.other'])
+})
+
 test('sessions are listed with whose they are, what they follow and whether they are in use', async () => {
   const before = Date.now()
   await using socket = new TestSocket(here.url, { sub: 'cleo' })
