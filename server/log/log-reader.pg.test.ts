@@ -190,6 +190,21 @@ test('of much at once only so much is read: the rest of the relations are told, 
   await until(() => at.keys.flat().length === 92)
 })
 
+test('of too much in too many relations all are left out, and read on from there', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  const ids = Array.from({ length: 12 }, (_, i) => i + 1)
+  for (const id of ids)
+    await writer.query(`create table t${id} (id int primary key); select event.track('t${id}')`)
+  await using at = await readerOf(database.url, () => ids, { bounds: { maxRows: 10, maxBytes: 1_000_000 } })
+  await writer.query(ids.map((id) => `insert into t${id} select generate_series(1, 10)`).join(';'))
+  await until(() => at.passes.some(({ heavy }) => heavy.length > 0))
+  expect(at.passes.flatMap(({ heavy }) => heavy)).toEqual(ids)
+  await writer.query('insert into t3 values (100)')
+  await until(() => at.keys.length > 0)
+  expect(at.keys).toEqual([['[100]']])
+})
+
 test('a pass that finds nothing is handed on as well, so that positions move on', async () => {
   await using database = await createTestDatabase()
   const writer = await database.connect()
