@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { check, type Verdict } from './check.ts'
+import { check, type Needed, type Verdict } from './check.ts'
 import type { Child } from './child.ts'
 import { figuresOf, type RunFigures } from './figures.ts'
 import { inject } from './inject.ts'
@@ -15,6 +15,8 @@ export interface RunOptions extends WorldOptions {
   readonly everyMs?: number
   /** The first server is never ended, so that its memory can be watched; garbage is collected before each look. */
   readonly isSoak?: boolean
+  /** What a run may happen to have nothing of, such as a short one. */
+  readonly without?: readonly Needed[]
   /** How long everybody may take to come to rest at the end. */
   readonly restMs: number
   readonly memoryEveryMs: number
@@ -96,7 +98,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
     const outcome = {
       seed: options.seed,
       durationMs: options.durationMs,
-      verdict: check(files),
+      verdict: check(files, { without: options.without ?? [] }),
       troubles,
       figures: figuresOf(files.flat()),
       rolledBack,
