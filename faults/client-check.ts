@@ -54,9 +54,10 @@ export class ClientCheck {
   #connections = new Map<number, ConnectionCheck>()
   #position: Position | undefined
   #rendered: Position | undefined
-  /** Where the page before was, and whether this page goes on with its session. */
+  /** Where the page before was, if this one goes on with its session. */
   #before: Position | undefined
-  #isResumed = false
+  /** Of the last commit since its session began. */
+  #reached: Position | undefined
   #attach: (Asked & { readonly request: 'attach' }) | undefined
   /** Since the last commit, on the present connection. */
   #resets = new Set<ResetReason>()
@@ -105,6 +106,7 @@ export class ClientCheck {
             `${record.request} was refused: ${record.code}`,
           )
         if (record.request === 'attach') this.#connection(record.connection).attached(record)
+        if (record.code === 'session_not_found') this.#reached = undefined
         for (const { id, subscription } of record.subscriptions)
           if (id !== null) this.#ids.set(id, subscription)
         return
@@ -146,8 +148,8 @@ export class ClientCheck {
     for (const followed of this.#followed.values()) this.#end(followed)
     this.#counts.pages++
     this.#followed = new Map()
-    this.#before = this.#position
-    this.#isResumed = isResumed
+    if (!isResumed) this.#reached = undefined
+    this.#before = this.#reached
     this.#rendered = undefined
     this.#resets.clear()
     this.#ended = undefined
@@ -167,7 +169,7 @@ export class ClientCheck {
               client: this.#client,
               name,
               relation: this.#truth.spec(subscription.relation).relation,
-              before: this.#isResumed ? this.#before : undefined,
+              before: this.#before,
             },
             this.#truth,
             this.#findings,
@@ -222,7 +224,7 @@ export class ClientCheck {
 
   #advance(position: Position, at: number): void {
     const last = this.#position
-    this.#position = position
+    this.#position = this.#reached = position
     if (last === undefined || last === position) return
     const [before, after] = [snapshotOf(last), snapshotOf(position)]
     if (before.epoch !== after.epoch) {

@@ -189,7 +189,7 @@ export class FaultClient {
   #move(): void {
     const { random, shared } = this.#parts
     if (!this.#client) return this.#open()
-    const move = random.weighted({ toggle: 12, reload: 2, closed_for_a_while: 1, other_device: 1, anew: 1 })
+    const move = random.weighted({ toggle: 30, reload: 2, closed_for_a_while: 1, other_device: 1, anew: 1 })
     switch (move) {
       case 'toggle':
         return this.#toggle(random.pick(this.#namesAtTimes()) ?? 'best')
