@@ -169,6 +169,7 @@ async function serve(
       await welcome.begin(pass)
     },
     onEpoch: () => gateway.restartAll(),
+    onAway: () => broadcast.pause(),
     onGap: () => gateway.restartAll(),
   })
   const gateway = new Gateway({

@@ -31,15 +31,24 @@ export class Broadcast {
   readonly #parts: BroadcastParts
   readonly #lockedUntil = new Map<number, number>()
   #lastProgressAt = 0
+  #isPaused = false
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts
+  }
+
+  /** Nothing can be read for now: who is live is told that what is shown may be out of date, until there is a pass again. */
+  pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#parts.io.to(liveRoom).emit('catch_up', new EncodedJson('{}'))
   }
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
     const { io, following, fallBehind } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
+    this.#goOn(pass)
     const { transactions, setAside } = this.#setAside(pass)
     if (transactions.length === 0 && setAside.size === 0) return this.#sendProgress(to, idleProgressMs)
     const { batch, shifts } = await this.#route(transactions, pass.client)
@@ -99,6 +108,13 @@ export class Broadcast {
       }
       throw error // and the pass is repeated
     }
+  }
+
+  /** Before anything else: what came between would be void for whoever falls behind now. */
+  #goOn({ epoch, from }: Pass): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#sendProgress(formatPosition({ epoch, snapshot: from }), 0)
   }
 
   #sendProgress(to: string, everyMs: number): void {

@@ -209,7 +209,14 @@ export class Gateway {
   }
 
   async #acknowledge(socket: GatewaySocket, { position }: AckRequest): Promise<null> {
-    await this.#parts.sessions.acknowledge(this.#attached(socket).session.id, parsePosition(position))
+    const { session } = this.#attached(socket)
+    try {
+      await this.#parts.sessions.acknowledge(session.id, parsePosition(position))
+    } catch (cause) {
+      // No reason to part: a client acknowledges all the time, and its next one says this as well.
+      if (isOutage(cause)) throw new RowcastError('internal', 'the position could not be noted', { cause })
+      throw cause
+    }
     return null
   }
 

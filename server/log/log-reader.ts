@@ -37,6 +37,8 @@ export interface LogReaderOptions {
   welcome(pass: Pass): Promise<void>
   /** The database may have taken back what was seen: positions of before mean nothing. */
   onEpoch(epoch: string): void
+  /** Nothing could be handed on for some seconds, for want of a database mostly. May be told more than once. */
+  onAway?(): void
   /** What came next has been pruned before it was read, and the reader goes on from now: nobody's rows are right any more. */
   onGap(): void
   /** For tests. */
@@ -68,6 +70,8 @@ const slowPollMs = 20
 const emptyPassesBeforeSleep = 3
 /** Whoever follows something else is not kept waiting for a table that is just being altered. */
 const lockTimeoutMs = 1_000
+/** So long nobody needs to know. A reader that sleeps has read two seconds ago. */
+const tellAwayMs = 3_000
 const reconnectDelaysMs = [50, 100, 250, 500, 1_000, 2_000]
 
 /**
@@ -129,10 +133,15 @@ export class LogReader {
 
   async #run(): Promise<void> {
     let failures = 0
+    let lastReadAt = performance.now()
+    const onSuccess = () => {
+      failures = 0
+      lastReadAt = performance.now()
+    }
     while (!this.#closing.signal.aborted) {
       try {
         const connection = this.#connection ?? (await this.#connect())
-        await this.#follow(connection, () => (failures = 0))
+        await this.#follow(connection, onSuccess)
       } catch (error) {
         if (this.#closing.signal.aborted) return
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
@@ -140,6 +149,7 @@ export class LogReader {
         if (isLost) this.#drop()
         const what = isLost ? 'lost the database while reading the log' : 'could not hand on what was read'
         this.#options.logger.warn({ err: error, delayMs }, `${what}; trying again`)
+        if (performance.now() - lastReadAt >= tellAwayMs) this.#options.onAway?.()
         await sleep(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
       }
     }
