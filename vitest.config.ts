@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.{ts,tsx}'],
-          exclude: [...ignored, '**/*.pg.test.{ts,tsx}'],
+          exclude: [...ignored, '**/*.{pg,faults}.test.{ts,tsx}'],
         },
       },
       {
@@ -27,6 +27,17 @@ export default defineConfig({
           // A database is cloned, and two cores are shared with PostgreSQL itself.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['**/*.faults.test.{ts,tsx}'],
+          exclude: ignored,
+          // Each starts a PostgreSQL, servers and clients of its own, and measures how long they stall.
+          maxWorkers: 1,
+          testTimeout: 300_000,
         },
       },
     ],

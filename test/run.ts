@@ -1,7 +1,7 @@
 /**
  * Runs every test: `npm test`. Arguments after `--` choose:
  *
- *   npm test -- --only unit,pg        some kinds of tests: unit, pg, e2e, package
+ *   npm test -- --only unit,pg        some kinds of tests: unit, pg, faults, e2e, package
  *   npm test -- server/log            tests whose file matches
  *
  * Ends with the plain line `N passed, N failed`, and with 0 only if nothing has failed.
@@ -16,7 +16,7 @@ import browserSetup from './browser-setup.ts'
 import { failedToRun, playwrightCounts, sum, summary, vitestCounts, type Counts } from './counts.ts'
 import { startTestServer } from './server.ts'
 
-const kinds = ['unit', 'pg', 'e2e', 'package'] as const
+const kinds = ['unit', 'pg', 'faults', 'e2e', 'package'] as const
 type Kind = (typeof kinds)[number]
 
 const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true })
@@ -37,6 +37,8 @@ const results: Counts[] = []
 try {
   const byVitest = chosen.filter((kind) => kind === 'unit' || kind === 'pg')
   if (byVitest.length > 0) results.push(await vitest(byVitest))
+  // By itself: what is broken on purpose should not be slow for another reason.
+  if (chosen.includes('faults') && !isInterrupted) results.push(await vitest(['faults']))
   const byPlaywright = chosen.filter((kind) => kind === 'e2e' || kind === 'package')
   if (byPlaywright.length > 0 && !isInterrupted) await browserSetup()
   // One after the other: an npm install beside them would take the browsers' time.
