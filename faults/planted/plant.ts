@@ -22,6 +22,8 @@ export interface PlantedBug {
   readonly name: string
   /** The checker is to name one of these. */
   readonly kinds: readonly ViolationKind[]
+  /** One for each kind of harm is tried with every `npm test`; all are by `npm run faults -- --planted`. */
+  readonly isQuick?: boolean
   readonly edits: readonly Edit[]
   readonly run: Partial<RunOptions>
 }
