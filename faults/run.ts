@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { check } from './check.ts'
 import { describe } from './findings.ts'
 import { hasFailed, run, type Progress } from './harness.ts'
+import { findAll } from './planted/find-all.ts'
 import { readRecords } from './records.ts'
 import { leaksOf, reportOf, textOf } from './report.ts'
 import { faultKinds, type FaultKind } from './schedule.ts'
@@ -28,6 +29,7 @@ const help = `npm run faults -- [options]
   --soak          watches memory: the first server is never ended, garbage is collected before each look
   --folder F      where the records go, to stay; default: a temporary folder, which stays after a failure
   --check FOLDER  judges the records of an earlier run once more
+  --planted       plants known bugs in a copy of the source, and looks whether each is found
   --json          one object at the end, and nothing else on standard output
   --help`
 
@@ -43,6 +45,7 @@ const { values } = parseArgs({
     folder: { type: 'string' },
     check: { type: 'string' },
     soak: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -51,6 +54,8 @@ if (values.help) {
   console.log(help)
   process.exit(0)
 }
+
+if (values.planted) process.exit((await findAll(console.log)) ? 0 : 1)
 
 if (values.check !== undefined) {
   const { violations, counts } = check(readRecords(values.check))
