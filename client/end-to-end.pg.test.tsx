@@ -60,7 +60,7 @@ function followed<T>(rows: Followed<T>): () => T | undefined {
   return () => rows.getSnapshot().data
 }
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 })
+const until = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 10_000, interval: 10 })
 
 /** What the server has noted that sessions follow. */
 async function subscriptions(): Promise<string[]> {
@@ -243,6 +243,37 @@ test('E-68 two clients are two sessions, and one that is reloaded resumes its ow
   again.connect()
   await until(() => expect(again.store.getState().connection.status).toBe('live'))
   expect(await sessionCount()).toBe(2)
+})
+
+test('E-17 E-18 E-19 a session goes on elsewhere: its subscriptions are there, and what it has not acknowledged', async () => {
+  const session = pageSession()
+  const here = client({ session })
+  const people = followed(here.table('person', { orderBy: { id: 'asc' } }))
+  const seenHere = followed(here.changes('person'))
+  await until(() => expect(people()).toHaveLength(4))
+  const acknowledged = async (): Promise<unknown> =>
+    (await sql.query('select position::text from event.session')).rows[0]?.position
+  await until(async () => expect(await acknowledged()).not.toBeNull())
+  const before = await acknowledged()
+  await sql.query('delete from person where id = 1')
+  await until(() => expect(seenHere()).toMatchObject([{ op: 'row_delete', key: '[1]' }]))
+  here.close() // says how far it has come
+  await until(async () => expect(await acknowledged()).not.toBe(before))
+  await sql.query(`update person set score = 17 where id = 2; delete from person where id = 3`)
+  await sql.query(`insert into person values (5, 'ida', 1)`)
+
+  const elsewhere = client({ session, restore: true })
+  const seen = followed(elsewhere.changes('person'))
+  await until(() => expect(elsewhere.store.getState().connection.status).toBe('live'))
+  expect(seen()).toMatchObject([
+    { op: 'field_update', key: '[2]', column: 'score', value: 17 },
+    { op: 'row_delete', key: '[3]' },
+    { op: 'row_insert', key: '[5]', row: { name: 'ida' } },
+  ])
+  expect(elsewhere.subscriptions()).toHaveLength(2)
+  const restored = elsewhere.table('person', { orderBy: { id: 'asc' } })
+  restored.subscribe(() => undefined)
+  expect(restored.getSnapshot().data).toMatchObject([{ id: 2 }, { id: 4 }, { id: 5 }]) // at once: it is there already
 })
 
 test('a session that the server has forgotten is replaced, and the page goes on', async () => {

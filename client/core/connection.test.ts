@@ -244,6 +244,21 @@ test('what has arrived is acknowledged from time to time', async () => {
   expect(acknowledged()).toHaveLength(length)
 })
 
+test('a client that is closed has said how far it has come', async () => {
+  const made = client()
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  server.model.delete('public.person', 1)
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  const { connection } = server
+  made.close()
+  await until(() =>
+    expect(connection?.requests.at(-1)).toEqual({ name: 'ack', request: { position: positionOf(2) } }),
+  )
+  await until(() => expect(server.model.connections.size).toBe(0))
+})
+
 test('a client that is closed stays closed, whatever is subscribed to, until it connects again', async () => {
   const made = client()
   const rows = made.follow(people)

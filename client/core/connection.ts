@@ -43,6 +43,9 @@ export interface ConnectionParts {
 /** An answer that has not come by then will not come: the connection is made anew. */
 const answerTimeoutMs = 30_000
 
+/** So long a client that is closed waits for the server to have heard how far it has come. */
+const lastWordMs = 1_000
+
 /** A shorter lag is not worth telling: it would flicker. */
 const tellCatchingUpMs = 1_000
 
@@ -62,6 +65,8 @@ export class Connection {
   #retryTimer: ReturnType<typeof setTimeout> | undefined
   #leaveTimer: ReturnType<typeof setTimeout> | undefined
   #catchingUpTimer: ReturnType<typeof setTimeout> | undefined
+  /** The last acknowledgement has arrived, or will not. */
+  #acknowledged: Promise<unknown> = Promise.resolve()
   #failures = 0
   #wasLive = false
 
@@ -95,9 +100,15 @@ export class Connection {
     const socket = this.#socket
     this.#socket = undefined
     this.#wasLive = false
-    socket?.disconnect()
     this.#detach()
+    if (socket) void this.#hangUp(socket)
     this.#parts.onState({ status: 'closed', ...(error && { error }) })
+  }
+
+  /** Socket.IO's server drops what it has not handed on yet when the end comes in the same breath. */
+  async #hangUp(socket: AppSocket): Promise<void> {
+    await this.#acknowledged
+    socket.disconnect()
   }
 
   /** Everything is up to date. */
@@ -263,7 +274,10 @@ export class Connection {
           else if (this.#socket === socket && socket.connected) this.leave(silent)
         }),
       unsubscribe: (request) => socket.emit('unsubscribe', request, () => undefined),
-      acknowledge: (request) => socket.emit('ack', request, () => undefined),
+      acknowledge: (request) => {
+        const answer = socket.timeout(lastWordMs).emitWithAck('ack', request)
+        this.#acknowledged = answer.catch(() => undefined)
+      },
     }
   }
 }

@@ -47,7 +47,7 @@ export class Stage {
 
   /** Gives everything, in order, and lets go of each message as the next is taken: there may be a million rows. */
   *take(): Iterable<StagedMessage> {
-    const messages = this.#messages.reverse()
+    const messages = this.#messages.toReversed()
     this.#messages = []
     this.#taken = this.#batches
     this.#batches = new Set()

@@ -72,6 +72,7 @@ export class Sync implements InterestObserver {
     { to: Position; rows: (readonly [KeyText, Row])[] | undefined }
   >()
   #hasRestored = false
+  #isNewSession = false
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
   readonly #resyncedAt = new WeakMap<Holding, number>()
@@ -173,8 +174,9 @@ export class Sync implements InterestObserver {
     this.#parts.replica.record(holding, recordings)
   }
 
-  #attached(interests: readonly Interest[], { subscriptions, restored }: Attached): void {
+  #attached(interests: readonly Interest[], { subscriptions, restored, resumed }: Attached): void {
     this.#phase = 'catching_up'
+    this.#isNewSession = !resumed
     this.#hasRestored = true
     const asked = new Set(interests)
     this.#served.replace(() => {
@@ -274,6 +276,8 @@ export class Sync implements InterestObserver {
     this.#phase = 'live'
     this.#commit()
     this.#dispel()
+    if (this.#isNewSession) this.acknowledge() // its inbox begins here, however soon the page is left
+    this.#isNewSession = false
     this.#parts.onLive()
   }
 

@@ -160,7 +160,7 @@ describe.each([
     const Row = () => <Probe name="joe" use={() => useRow('person', 1)} />
     const page = show(<Row />, isStrict)
     await ready('joe')
-    const requests = (): string[] => server.connection?.requests.map(({ name }) => name) ?? []
+    const requests = () => (server.connection?.requests ?? []).filter(({ name }) => name !== 'ack')
     const asked = requests().length
     page.rerender(<RowcastProvider client={client}>{null}</RowcastProvider>)
     page.rerender(
@@ -302,6 +302,43 @@ test('useChanges has the last changes as they came, with what was there before',
       { op: 'row_insert', key: '[3]', row: { id: 3, name: 'bob', score: 0 } },
     ]),
   )
+})
+
+test('rows that are read afresh after a reset render nothing but what has changed meanwhile', async () => {
+  show(
+    <>
+      <Probe name="joe" use={() => useRow('person', 1)} />
+      <Probe name="ann" use={() => useRow('person', 2)} />
+      <Probe name="ann's name" use={() => useField('person', 2, 'name')} />
+      <Probe name="names" use={() => useColumn('person', 'name')} />
+      <Probe name="all" use={() => useTable('person', { orderBy: { id: 'asc' } })} />
+      <Probe name="changes" use={() => useChanges('person')} />
+    </>,
+  )
+  await ready('joe', 'ann', "ann's name", 'names', 'all', 'changes')
+  const before = last('all')?.data as object[]
+  const none = { joe: 0, ann: 0, "ann's name": 0, names: 0, all: 0 }
+  expect(
+    await rendersDuring(() => {
+      server.model.horizon = server.model.now + 1
+      server.sockets.at(-1)?.disconnect()
+    }),
+  ).toMatchObject(none)
+  expect(last('all')?.data).toBe(before)
+  expect(
+    await rendersDuring(() => {
+      server.sockets.at(-1)?.disconnect()
+      server.model.write('public.person', { ...joe, score: 13 })
+      server.model.horizon = server.model.now + 1
+    }),
+  ).toMatchObject({ ...none, joe: 1, all: 1 })
+  expect((last('all')?.data as object[])[1]).toBe(before[1])
+  for (const results of Object.values(seen))
+    expect(results.map(({ status }) => status).join()).toMatch(/^(loading,)+(ready,)*ready$/)
+  expect(last('changes')?.data).toMatchObject([
+    { op: 'gap', reason: 'position_expired' },
+    { op: 'gap', reason: 'position_expired' },
+  ])
 })
 
 test('what the server refuses is an error', async () => {
