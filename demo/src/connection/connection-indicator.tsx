@@ -1,7 +1,12 @@
 import './connection.css'
 import { useLink, type Link } from './use-link.ts'
 
-const words: Record<Link, string> = { connecting: 'Connecting', live: 'Live', lost: 'Offline' }
+const words: Record<Link, string> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  behind: 'Catching up',
+  lost: 'Offline',
+}
 
 /** Whether what one sees is what the database says now. */
 export function ConnectionIndicator() {
