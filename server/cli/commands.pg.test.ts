@@ -10,6 +10,7 @@ test.for([
   ['track', 'primary key'],
   ['untrack', 'Takes capture off'],
   ['sessions', 'until it expires or is ended'],
+  ['log', 'Whoever comes back later'],
 ])('%s --help says what it does, with an example, and exits with 0', async ([command = '', words]) => {
   const { code, output } = await runRowcast([command, '--help'])
   expect(output).toContain(words)
@@ -24,6 +25,7 @@ test.for([
   [['migrate', '--nope']],
   [['sessions', 'end']],
   [['sessions', '--limit', '0']],
+  [['log', 'retain']],
 ])('a wrong command line exits with 2: %s', async ([args = []]) => {
   const { code } = await runRowcast(args)
   expect(code).toBe(2)

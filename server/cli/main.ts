@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { existsSync, readFileSync } from 'node:fs'
 import { devCommand } from './dev.ts'
 import { explain } from './explain.ts'
+import { logCommand } from './log.ts'
 import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
 import { sessionsCommand } from './sessions.ts'
@@ -33,6 +34,7 @@ for (const command of [
   trackCommand(),
   untrackCommand(),
   sessionsCommand(),
+  logCommand(),
 ])
   program.addCommand(command)
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { Sessions, type SessionInfo } from '../session/sessions.ts'
+import { moment, textTable } from './text-table.ts'
 import { databaseOption, withDatabase } from './with-database.ts'
 
 interface ListOptions {
@@ -75,20 +76,7 @@ function table(sessions: readonly SessionInfo[]): string {
     session.expiresAt ? moment(session.expiresAt) : 'never',
     String(session.subscriptions),
   ])
-  const all = [['id', 'role', 'sub', 'last seen', 'expires', 'follows'], ...rows]
-  const widths = all[0]?.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0))) ?? []
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-function moment(at: Date): string {
-  return `${at.toISOString().slice(0, 19).replace('T', ' ')}Z`
+  return textTable([['id', 'role', 'sub', 'last seen', 'expires', 'follows'], ...rows])
 }
 
 function parseLimit(text: string): number {
