@@ -104,23 +104,27 @@ test('C-47 while its address leads to a standby a server waits, and says so; onc
   await expectEqual([page], standby.url)
 })
 
-test('C-48 a primary that has gone silent is left for the standby at its address', async () => {
-  await using primary = await startOwnPostgres()
-  await createBank(primary.url)
-  const standby = await primary.standby()
-  const { proxy, url } = await TcpProxy.before(primary.url)
-  await using _ = proxy
-  await using server = await startRowcast(url)
-  using page = await openPage(server.url)
-  await standby.caughtUp()
-  proxy.strand() // no end, no reset: as when a machine has lost its power
-  proxy.pointTo(standby)
-  await standby.promote()
-  const promotedAt = performance.now()
-  const writer = startWriter(url)
-  await writer.more(20)
-  await waitFor(() => expect(page.epochs.size).toBe(2))
-  tellFigure(`left the silent primary after ${Math.round(performance.now() - promotedAt)} ms`)
-  await writer.stop()
-  await expectEqual([page], standby.url)
-})
+test(
+  'C-48 a primary that has gone silent is left for the standby at its address',
+  { timeout: 120_000 },
+  async () => {
+    await using primary = await startOwnPostgres()
+    await createBank(primary.url)
+    const standby = await primary.standby()
+    const { proxy, url } = await TcpProxy.before(primary.url)
+    await using _ = proxy
+    await using server = await startRowcast(url)
+    using page = await openPage(server.url)
+    await standby.caughtUp()
+    proxy.strand() // no end, no reset: as when a machine has lost its power
+    proxy.pointTo(standby)
+    await standby.promote()
+    const promotedAt = performance.now()
+    const writer = startWriter(url)
+    await writer.more(20)
+    await waitFor(() => expect(page.epochs.size).toBe(2))
+    tellFigure(`left the silent primary after ${Math.round(performance.now() - promotedAt)} ms`)
+    await writer.stop()
+    await expectEqual([page], standby.url)
+  },
+)
