@@ -4,7 +4,7 @@ import { useLink, type Link } from './use-link.ts'
 const words: Record<Link, string> = {
   connecting: 'Connecting',
   live: 'Live',
-  behind: 'Catching up',
+  behind: 'Updating',
   lost: 'Offline',
 }
 
