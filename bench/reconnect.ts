@@ -83,6 +83,7 @@ async function connectClients(): Promise<void> {
       path: defaultPath,
       transports: ['websocket'],
       reconnection: false,
+      timeout: 120_000,
       forceNew: true,
       auth: { sub: client.id },
     })
