@@ -35,7 +35,7 @@ export const plantedBugs: readonly PlantedBug[] = [
 `,
       },
     ],
-    run: { kinds: [] },
+    run: { servers: 1, kinds: [] },
   },
   {
     name: 'what came while a connection caught up is dropped',
@@ -84,7 +84,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: 'if (message.part !== undefined || this.#isBack(message.to)) return',
       },
     ],
-    run: { kinds: [] },
+    run: { servers: 1, kinds: [] },
   },
   {
     name: 'who comes back is sent some transactions that it had',
@@ -114,7 +114,7 @@ export const plantedBugs: readonly PlantedBug[] = [
 `,
       },
     ],
-    run: { kinds: [] },
+    run: { servers: 1, kinds: [] },
   },
   {
     name: 'snapshots are read at another moment than that of the boundary',
@@ -145,7 +145,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: 'return isBehind(position, position)',
       },
     ],
-    run: { kinds: [] },
+    run: { servers: 1, kinds: [] },
   },
   {
     name: 'another epoch is taken for the same',

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,9 +50,7 @@ export async function tryWith(edits: readonly Edit[], options: RunOptions): Prom
     for (const part of parts) await cp(join(repository, part), join(folder, part), { recursive: true })
     await symlink(await realpath(join(repository, 'node_modules')), join(folder, 'node_modules'))
     for (const edit of edits) await writeFile(join(folder, edit.file), await edited(edit, folder))
-    await mkdir(join(folder, 'tmp'))
-    await chmod(folder, 0o755) // root's PostgreSQL runs as another user
-    return await runIn(folder, options)
+    return await runIn(folder, { ...options, folder: join(folder, 'records') })
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -77,8 +75,7 @@ async function runIn(folder: string, options: RunOptions): Promise<Trial> {
   const child = spawn(
     process.execPath,
     ['--import', tsx, join(folder, 'faults/planted/trial.ts'), JSON.stringify(options)],
-    // what a run that failed leaves behind is thrown away with the copy
-    { cwd: folder, env: { ...process.env, TMPDIR: join(folder, 'tmp') }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let [output, complaint] = ['', '']
   child.stdout.on('data', (text: Buffer) => (output += text.toString()))
