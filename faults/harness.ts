@@ -120,7 +120,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
 
 /** After the last fault every server is there again. */
 async function backUp(world: World): Promise<void> {
-  const deadline = performance.now() + 60_000
+  const deadline = performance.now() + 120_000
   while (world.servers.some(({ isUp }) => !isUp)) {
     if (performance.now() > deadline) throw new Error('a server did not start again')
     await sleep(50)

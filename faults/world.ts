@@ -151,13 +151,18 @@ export class World implements AsyncDisposable {
     const clients = ['clients-a', 'clients-b'].map((name) => new Child(name, './client-process.ts'))
     const writer = new Child('writers', './writer-process.ts')
     const world = new World({ postgres, servers, links, clients, writer, folder, records, seed })
-    await world.#begin(options, clientSpecs)
     if (options.folder !== undefined) world.keep()
+    try {
+      await world.#begin(options, clientSpecs)
+    } catch (error) {
+      await world[Symbol.asyncDispose]()
+      throw error
+    }
     return world
   }
 
   async #begin(options: WorldOptions, specs: readonly ClientSpec[]): Promise<void> {
-    const deadline = performance.now() + 60_000
+    const deadline = performance.now() + startDeadlineMs
     while (!this.servers.some(({ isUp }) => isUp)) {
       const ended = this.servers.find(({ child }) => !child.isAlive)
       if (ended || performance.now() > deadline)
@@ -258,6 +263,9 @@ export class World implements AsyncDisposable {
     if (!this.#isKept) await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
+
+/** Everything is compiled by several processes at once, on a machine that may have other things to do. */
+const startDeadlineMs = 150_000
 
 type Unstamped<T> = T extends unknown ? Omit<T, 'at'> : never
 
