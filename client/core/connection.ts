@@ -90,7 +90,7 @@ export class Connection {
       return undefined
     })
     if (this.#socket !== socket) return
-    this.#session = known
+    this.#session = known ?? undefined
     socket.connect()
   }
 

@@ -2,7 +2,8 @@ import type { SessionKey } from './wire.ts'
 
 /** Where a client keeps its session, so that it can come back to it. */
 export interface SessionStore {
-  load(): Promise<SessionKey | undefined>
+  /** Nothing if there is none yet. */
+  load(): Promise<SessionKey | null | undefined>
   save(session: SessionKey): void
   /** The session is no more. */
   clear(): void

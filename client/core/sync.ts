@@ -1,4 +1,3 @@
-import type { KeyText, Row } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import { isBehind } from '../../shared/position.ts'
 import {
@@ -12,8 +11,10 @@ import {
   type Subscribed,
 } from '../../shared/protocol.ts'
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
+import { Arrivals } from './arrivals.ts'
 import type { Holding } from './holding.ts'
 import type { Message } from './messages.ts'
+import { Pace } from './pace.ts'
 import type { Commit, Replica } from './replica.ts'
 import { Served } from './served.ts'
 import { Stage, type StagedMessage } from './stage.ts'
@@ -66,16 +67,13 @@ export class Sync implements InterestObserver {
   readonly #stage = new Stage()
   /** Something that came could not be read, so nothing that is held can be relied upon. */
   #isDoubtful = false
-  /** What has come of each snapshot; no rows when it is complete. */
-  readonly #arrived = new Map<
-    SubscriptionId,
-    { to: Position; rows: (readonly [KeyText, Row])[] | undefined }
-  >()
+  readonly #arrivals = new Arrivals()
   #hasRestored = false
   #isNewSession = false
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
-  readonly #resyncedAt = new WeakMap<Holding, number>()
+  /** A server that goes on sending what cannot be applied is not to be asked in a circle. */
+  readonly #resyncPace: Pace<Holding>
   /** Interests that are served together with one that has just been answered. */
   readonly #superseded: Interest[] = []
   /** Interests that show something else from the next commit on. */
@@ -83,6 +81,7 @@ export class Sync implements InterestObserver {
 
   constructor(parts: SyncParts) {
     this.#parts = parts
+    this.#resyncPace = new Pace(parts.resyncIntervalMs ?? 10_000)
   }
 
   get position(): Position | undefined {
@@ -126,7 +125,7 @@ export class Sync implements InterestObserver {
     this.#phase = 'detached'
     this.#stage.clear()
     this.#isDoubtful = false
-    this.#arrived.clear()
+    this.#arrivals.clear()
     this.#pendingAnswers = 0
     this.#dropUnused()
     this.#commit()
@@ -244,7 +243,7 @@ export class Sync implements InterestObserver {
   }
 
   #forgetRows(id: SubscriptionId): void {
-    this.#arrived.delete(id)
+    this.#arrivals.forget(id)
     this.#stage.forget(id)
   }
 
@@ -262,7 +261,7 @@ export class Sync implements InterestObserver {
 
   #fallBehind(): void {
     this.#stage.startOver()
-    this.#arrived.clear()
+    this.#arrivals.clear()
     if (this.#phase !== 'live') return
     this.#phase = 'catching_up'
     this.#parts.onCatchUp()
@@ -295,7 +294,7 @@ export class Sync implements InterestObserver {
         return
       case 'reset':
         replica.expire(message.reason)
-        this.#arrived.clear()
+        this.#arrivals.clear()
     }
   }
 
@@ -326,16 +325,10 @@ export class Sync implements InterestObserver {
 
   /** Whether something has been applied: a snapshot is, when it is complete. */
   #applyRows(snapshot: Snapshot, isContinuous: boolean): boolean {
-    const { subscription, to, rows, done } = snapshot
-    if (!this.#parts.replica.get(subscription)) return false // it has just been left
-    let arrived = this.#arrived.get(subscription)
-    if (arrived?.to !== to) this.#arrived.set(subscription, (arrived = { to, rows: [] }))
-    if (!arrived.rows) return false // all of it has come before
-    for (const row of rows) arrived.rows.push(row)
-    if (!done) return false
-    this.#parts.replica.applySnapshot(snapshot, arrived.rows, isContinuous)
-    arrived.rows = undefined
-    return true
+    if (!this.#parts.replica.get(snapshot.subscription)) return false // it has just been left
+    const rows = this.#arrivals.add(snapshot)
+    if (rows) this.#parts.replica.applySnapshot(snapshot, rows, isContinuous)
+    return rows !== undefined
   }
 
   #isAhead(position: Position): boolean {
@@ -388,19 +381,16 @@ export class Sync implements InterestObserver {
   /** Asks for a fresh snapshot. Until it comes, what is held stays visible and unchanged. */
   #resync(holding: Holding): void {
     const wire = this.#wire
-    const interval = this.#parts.resyncIntervalMs ?? 10_000
+    const [interest] = this.#of(holding)
     holding.isCurrent = false
-    const waitMs = (this.#resyncedAt.get(holding) ?? -Infinity) + interval - performance.now()
+    if (!wire || !interest) return
+    const waitMs = this.#resyncPace.take(holding)
     if (waitMs > 0) {
-      // a server that goes on sending what cannot be applied is not to be asked in a circle
       setTimeout(() => {
         if (this.#wire === wire && !holding.isCurrent) this.#resync(holding)
       }, waitMs)
       return
     }
-    const [interest] = this.#of(holding)
-    if (!wire || !interest) return
-    this.#resyncedAt.set(holding, performance.now())
     wire.unsubscribe({ id: holding.id })
     this.#subscribe(interest)
   }
