@@ -240,6 +240,33 @@ test('what comes next has been pruned: the reader says so, and goes on from now'
   expect(at.gaps()).toBe(1)
 })
 
+test('a pass that could not be handed on is repeated on the same connection, and the bell is free meanwhile', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query(`create table t (id int primary key); select event.track('t')`)
+  let tries = 0
+  const hold = async () => {
+    if (tries++ === 0) throw new Error('not now')
+  }
+  await using at = await readerOf(database.url, () => [1], { hold })
+  const backend = async () =>
+    (
+      await client.query(
+        `select pid from pg_stat_activity where application_name = 'rowcast' and datname = current_database()`,
+      )
+    ).rows
+  const before = await backend()
+  expect(before).toHaveLength(1)
+  while ((await client.query('select holder from event.bell_holder()')).rows[0].holder === null)
+    await sleep(5)
+  await client.query('insert into t values (1)')
+  await until(() => tries === 2)
+  await client.query('insert into t values (2)')
+  await until(() => at.keys.length === 3)
+  expect(at.keys.flat()).toEqual(['[1]', '[1]', '[2]'])
+  expect(await backend()).toEqual(before)
+})
+
 test('N16 a reader whose connection is cut, over and over, skips nothing and repeats nothing', async () => {
   await using database = await createTestDatabase()
   const [writer, killer] = [await database.connect(), await database.connect()]

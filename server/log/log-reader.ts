@@ -157,7 +157,16 @@ export class LogReader {
 
   /** True if the connection can be gone on with: it was not the connection that failed. */
   async #rollBack(): Promise<boolean> {
-    return (await this.#connection?.client.query('rollback').catch(() => undefined)) !== undefined
+    if (!this.#connection) return false
+    const { client, bell } = this.#connection
+    try {
+      await client.query('rollback')
+      await bell.giveBack()
+      await client.query('select pg_advisory_unlock_all()') // had it been taken when the failure came, nobody would know
+      return true
+    } catch {
+      return false
+    }
   }
 
   #drop(): void {
