@@ -83,6 +83,22 @@ test('the parts of one transaction are one transaction, and a part that comes tw
   expect(told(records)).toEqual([10, 11, 12, 13, 14, 15].map((id) => `row_insert [${id}]`))
 })
 
+test('who wants the last changes only is told no more, whatever else is listened to', () => {
+  const rig = live({ servesAtOnce: true })
+  const last: ChangeRecord[] = []
+  rig.subscriptions.record(textOf(people), people, (records) => last.push(...records), 2)
+  rig.server.transact((tables) => {
+    for (let id = 10; id < 20; id++) tables.get('public.person')?.set(`[${id}]`, { id, name: 'x', score: 0 })
+  })
+  rig.deliver()
+  expect(told(last)).toEqual(['row_insert [18]', 'row_insert [19]'])
+  const { records } = record(rig)
+  rig.server.delete('public.person', 10, 11, 12)
+  rig.deliver()
+  expect(told(records)).toEqual(['row_delete [10]', 'row_delete [11]', 'row_delete [12]'])
+  expect(told(last).slice(2)).toEqual(['row_delete [11]', 'row_delete [12]'])
+})
+
 test('what ends while catching up has ended, and does not come back with what was on its way', () => {
   const rig = live()
   const row = rig.follow({ kind: 'row', relation: 'person', key: [1] })

@@ -1,6 +1,7 @@
 import type { Row } from '../../shared/change.ts'
 import type { ChangeRecord } from './change-record.ts'
 import type { Followed, FollowedParts } from './followed.ts'
+import type { RecordListener } from './recording.ts'
 import { loading, type Result } from './result.ts'
 
 /**
@@ -16,12 +17,13 @@ export function followChanges<R = Row>(
   return {
     subscribe(listener) {
       connect()
-      const stopRecording = subscriptions.record(text, subscription, (arrived) => {
+      const record: RecordListener = (arrived) => {
         // what the server sends is taken to be of the types that the application declares
-        const data = (ready.data ?? []).concat((arrived as unknown as Records).slice(-last))
-        ready = { status: 'ready', data: data.slice(-last) }
+        const data = [...(ready.data ?? []), ...(arrived as unknown as Records)].slice(-last)
+        ready = { status: 'ready', data }
         listener()
-      })
+      }
+      const stopRecording = subscriptions.record(text, subscription, record, last)
       const stopListening = subscriptions.listen(text, subscription, listener)
       return () => {
         stopRecording()

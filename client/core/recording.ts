@@ -9,7 +9,8 @@ export type RecordListener = (records: readonly ChangeRecord[]) => void
  * the commit that brings them. Where some are missing, it says so.
  */
 export class Recording {
-  readonly listeners = new Set<RecordListener>()
+  /** Each with how many it wants of the last: of a million changes in one commit no more are kept than somebody wants. */
+  readonly listeners = new Map<RecordListener, number>()
   /** The session's inbox comes before the rows: what has happened since the session last acknowledged. */
   awaitsInbox = false
   #isBegun = false
@@ -23,6 +24,8 @@ export class Recording {
 
   keep(records: readonly ChangeRecord[]): void {
     for (const record of records) this.#records.push(record)
+    const wanted = Math.max(1, ...this.listeners.values())
+    if (this.#records.length > 2 * wanted) this.#records = this.#records.slice(-wanted)
   }
 
   /** The server cannot tell what has happened up to the rows that come next. */
@@ -53,6 +56,6 @@ export class Recording {
     const records = this.#records
     if (records.length === 0) return
     this.#records = []
-    for (const listener of [...this.listeners]) listener(records)
+    for (const [listener, last] of [...this.listeners]) listener(records.slice(-last))
   }
 }

@@ -109,11 +109,11 @@ export class Subscriptions implements Iterable<Interest> {
     })
   }
 
-  /** Follows a subscription, and hands on the atoms of change that reach it. */
-  record(text: string, subscription: Subscription, recorder: RecordListener): () => void {
+  /** Follows a subscription, and hands on the atoms of change that reach it: of each commit so many of the last. */
+  record(text: string, subscription: Subscription, recorder: RecordListener, last = Infinity): () => void {
     const interest = this.#retain(text, subscription)
     const recording = (interest.recording ??= new Recording())
-    recording.listeners.add(recorder)
+    recording.listeners.set(recorder, last)
     this.#observer.recorded(interest)
     return once(() => {
       recording.listeners.delete(recorder)
