@@ -13,6 +13,7 @@ export interface RunOptions extends WorldOptions {
   /** Default: all. */
   readonly kinds?: readonly FaultKind[]
   readonly everyMs?: number
+  readonly longestMs?: number
   /** The first server is never ended, so that its memory can be watched; garbage is collected before each look. */
   readonly isSoak?: boolean
   /** What a run may happen to have nothing of, such as a short one. */

@@ -12,8 +12,9 @@ for (const seed of [3, 11])
     async () => {
       const outcome = await run({
         seed,
-        durationMs: 28_000,
-        everyMs: 1_500,
+        durationMs: 22_000,
+        everyMs: 1_200,
+        longestMs: 5_000,
         servers: 3,
         clients: 8,
         size: smallSize,
@@ -25,7 +26,7 @@ for (const seed of [3, 11])
         memoryEveryMs: 60_000,
       })
       const { verdict, troubles, folder, figures } = outcome
-      const repeat = `npm run faults -- --seed ${seed} --minutes 0.5 --every 1.5 --clients 8 --small`
+      const repeat = `npm run faults -- --seed ${seed} --minutes 0.37 --every 1.2 --longest 5 --clients 8 --small`
       expect(
         [...verdict.violations.map(describe), ...troubles],
         `seed ${seed}; the records are in ${folder}; another run of the kind: ${repeat}`,

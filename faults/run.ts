@@ -25,6 +25,7 @@ const help = `npm run faults -- [options]
   --clients N     default: 12
   --faults a,b    only these kinds; all: ${faultKinds.join(', ')}
   --every S       seconds from one fault to the next, on average; default: 2.5
+  --longest S     no fault lasts longer; default: up to 20
   --small         smaller tables
   --soak          watches memory: the first server is never ended, garbage is collected before each look
   --folder F      where the records go, to stay; default: a temporary folder, which stays after a failure
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '12' },
     faults: { type: 'string' },
     every: { type: 'string', default: '2.5' },
+    longest: { type: 'string' },
     small: { type: 'boolean', default: false },
     folder: { type: 'string' },
     check: { type: 'string' },
@@ -79,6 +81,7 @@ const outcome = await run({
   servers: numberOf('servers', values.servers),
   clients: numberOf('clients', values.clients),
   everyMs: numberOf('every', values.every) * 1_000,
+  ...(values.longest !== undefined && { longestMs: numberOf('longest', values.longest) * 1_000 }),
   ...(values.faults !== undefined && { kinds: kindsOf(values.faults) }),
   size: values.small ? smallSize : fullSize,
   writers: 4,

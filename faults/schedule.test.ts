@@ -30,3 +30,12 @@ test('two minutes have a fault of each kind', () => {
     }),
   )
 })
+
+test('no fault lasts longer than the longest may', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      for (const { forMs } of schedule({ seed, durationMs: 60_000, longestMs: 3_000 }))
+        expect(forMs).toBeLessThanOrEqual(3_000)
+    }),
+  )
+})

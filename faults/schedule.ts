@@ -56,6 +56,8 @@ export interface ScheduleOptions {
   readonly kinds?: readonly FaultKind[]
   /** Between the beginnings of two faults, on average. Default: 2.5 s. */
   readonly everyMs?: number
+  /** None lasts longer than that. */
+  readonly longestMs?: number
 }
 
 /** Before the first, so that there is something to break, and after the last, so that it is seen whether it mends. */
@@ -66,7 +68,7 @@ const calmMs = 2_000
  * weight says, so that also a short run has as many kinds as possible.
  */
 export function schedule(options: ScheduleOptions): ScheduledFault[] {
-  const { seed, durationMs, kinds = faultKinds, everyMs = 2_500 } = options
+  const { seed, durationMs, kinds = faultKinds, everyMs = 2_500, longestMs = Infinity } = options
   const random = randomFrom(seed, 'schedule')
   const faults: ScheduledFault[] = []
   let bag: FaultKind[] = []
@@ -82,7 +84,8 @@ export function schedule(options: ScheduleOptions): ScheduledFault[] {
     }
     const [kind] = bag.splice(index, 1) as [FaultKind]
     const drawn = { forMs: 0, amount: 0, ...severity(kind, random.int) }
-    const fault = { kind, atMs, target: random.int(0, 999_999), ...drawn }
+    const forMs = Math.min(drawn.forMs, longestMs)
+    const fault = { kind, atMs, target: random.int(0, 999_999), ...drawn, forMs }
     if (exclusive.has(kind)) exclusiveUntilMs = atMs + fault.forMs + 5_000
     faults.push(fault)
     atMs += random.int(Math.ceil(everyMs * 0.2), Math.ceil(everyMs * 1.8))
