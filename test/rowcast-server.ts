@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createRowcast, type Authenticate, type Rowcast, type RowcastOptions } from '../server/index.ts'
+import { createTestDatabase } from './database.ts'
 
 /** A Rowcast server on a port of its own, closed when disposed of. */
 export interface RowcastServer extends AsyncDisposable {
@@ -41,6 +42,23 @@ export async function startRowcast(
     async [Symbol.asyncDispose]() {
       await rowcast.close()
       await closeHttp(httpServer)
+    },
+  }
+}
+
+/** A Rowcast server on a database of its own, in which some SQL has been run; both go when it is disposed. */
+export async function startOnNewDatabase(sql: string, options: Partial<RowcastOptions> = {}) {
+  const database = await createTestDatabase()
+  const admin = await database.connect()
+  await admin.query(sql)
+  const server = await startRowcast(database.url, options)
+  return {
+    database,
+    admin,
+    server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
     },
   }
 }

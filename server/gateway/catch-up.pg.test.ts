@@ -1,27 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import type { RowcastOptions } from '../index.ts'
-import { createTestDatabase } from '../../test/database.ts'
-import { startRowcast } from '../../test/rowcast-server.ts'
+import { startOnNewDatabase, startRowcast } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
 import { TcpProxy } from '../../test/tcp-proxy.ts'
-
-async function start(sql: string, options: Partial<RowcastOptions> = {}) {
-  const database = await createTestDatabase()
-  const admin = await database.connect()
-  await admin.query(sql)
-  const server = await startRowcast(database.url, options)
-  return {
-    database,
-    admin,
-    server,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
 
 const tableA = { kind: 'table', relation: 'a' } as const
 const tableB = { kind: 'table', relation: 'b' } as const
@@ -41,7 +23,7 @@ function changesOf(socket: TestSocket): string[] {
 }
 
 test('C-17 a client that takes nothing off costs a bounded amount, holds up nobody, and then gets each change once', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, text text); create table b (id int primary key);
      select event.track('a'); select event.track('b')`,
     { maxBufferedBytes: 1_000_000 },
@@ -72,7 +54,7 @@ test('C-17 a client that takes nothing off costs a bounded amount, holds up nobo
 })
 
 test('C-17 a slow client is given a large table at its own pace, and keeps nobody else waiting', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, text text); insert into a select n, repeat('x', 1000) from generate_series(1, 20000) as n;
      create table b (id int primary key); select event.track('a'); select event.track('b')`,
   )
@@ -102,7 +84,7 @@ test('C-17 a slow client is given a large table at its own pace, and keeps nobod
 })
 
 test('E-65 many who come back at once, each from a place of its own, each get exactly what they missed', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key); create table b (id int primary key); select event.track('a'); select event.track('b')`,
   )
   const slow = await at.database.connect()
@@ -147,7 +129,7 @@ test('E-65 many who come back at once, each from a place of its own, each get ex
 })
 
 test('E-17 E-19 a session that is attached elsewhere gets what it follows, and what it has not acknowledged', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key); create table b (id int primary key); select event.track('a'); select event.track('b')`,
   )
   await using elsewhere = await startRowcast(at.database.url)
@@ -197,7 +179,7 @@ test('E-17 E-19 a session that is attached elsewhere gets what it follows, and w
 })
 
 test('E-65 a position that has been pruned is answered by a reset that says so, and fresh rows', async () => {
-  await using at = await start(`create table a (id int primary key); select event.track('a')`)
+  await using at = await startOnNewDatabase(`create table a (id int primary key); select event.track('a')`)
   const here = await attached(at.server.url, [tableA])
   await at.admin.query('insert into a values (1)')
   const { to } = await here.next('batch')
@@ -228,7 +210,7 @@ async function prune(admin: pg.Client): Promise<void> {
 }
 
 test('a table that is locked holds up only those who follow it', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); create table b (id int primary key);
      select event.track('a'); select event.track('b')`,
   )

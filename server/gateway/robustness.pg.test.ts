@@ -1,25 +1,8 @@
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import type { Subscription } from '../../shared/subscription.ts'
-import { createTestDatabase } from '../../test/database.ts'
-import { startRowcast } from '../../test/rowcast-server.ts'
+import { startOnNewDatabase } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
-
-async function start(sql: string) {
-  const database = await createTestDatabase()
-  const admin = await database.connect()
-  await admin.query(sql)
-  const server = await startRowcast(database.url)
-  return {
-    database,
-    admin,
-    server,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
 
 /** A client that follows this, and has its snapshot. */
 async function following(url: string, subscription: Subscription, auth = {}): Promise<TestSocket> {
@@ -41,7 +24,8 @@ const everything = { kind: 'table', relation: 'a' } as const
 const filtered = { ...everything, where: { column: 'x', op: 'gt', value: 1 } } as const
 
 test('a column that a filter does not read may go: the rows come afresh, and the stream goes on', async () => {
-  await using at = await start(`create table a (id int primary key, x int, big bigint, extra int);
+  await using at =
+    await startOnNewDatabase(`create table a (id int primary key, x int, big bigint, extra int);
     insert into a values (1, 5, 1, 1); select event.track('a')`)
   await using socket = await following(at.server.url, filtered)
   await at.admin.query(`begin; alter table a drop column extra; insert into a values (2, 6, 2); commit`)
@@ -52,7 +36,9 @@ test('a column that a filter does not read may go: the rows come afresh, and the
 })
 
 test('a filter whose column goes ends, and nobody else notices', async () => {
-  await using at = await start(`create table a (id int primary key, x int, y int); select event.track('a')`)
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, x int, y int); select event.track('a')`,
+  )
   await using ends = await following(at.server.url, filtered)
   await using stays = await following(at.server.url, {
     ...everything,
@@ -65,7 +51,7 @@ test('a filter whose column goes ends, and nobody else notices', async () => {
 })
 
 test('a filtered column that is dropped and added again empties the window, on both sides', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); insert into a values (1, 5), (2, 0); select event.track('a')`,
   )
   await using socket = await following(at.server.url, {
@@ -79,7 +65,7 @@ test('a filtered column that is dropped and added again empties the window, on b
 })
 
 test('a table that is dropped and made anew goes on under its name, for old followers and new ones', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); insert into a values (1, 5); select event.track('a')`,
   )
   await using old = await following(at.server.url, everything)
@@ -93,7 +79,7 @@ test('a table that is dropped and made anew goes on under its name, for old foll
 })
 
 test('E-65 over a change of shape nobody continues: the rows come afresh', async () => {
-  await using at = await start(
+  await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); insert into a values (1, 5); select event.track('a')`,
   )
   const first = new TestSocket(at.server.url)
@@ -114,7 +100,7 @@ test('E-65 over a change of shape nobody continues: the rows come afresh', async
 })
 
 test('a filter that PostgreSQL refuses to evaluate ends alone', async () => {
-  await using at = await start(`
+  await using at = await startOnNewDatabase(`
     create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     create table a (id int primary key, x int, name text collate ci); select event.track('a')`)
   await using victim = await following(at.server.url, filtered)
@@ -133,7 +119,7 @@ test('a filter that PostgreSQL refuses to evaluate ends alone', async () => {
 })
 
 test('keys and filters work with every type of column', async () => {
-  await using at = await start(`
+  await using at = await startOnNewDatabase(`
     create type pair as (a int, b text);
     create type mood as enum ('glad', 'sad');
     create table a (id numeric(10,2) primary key, x int, list int[], doc jsonb, duo pair, mood mood, at timestamptz, raw bytea);
@@ -184,7 +170,7 @@ test('keys and filters work with every type of column', async () => {
 })
 
 test('N14 a right by membership that is taken away ends what it allowed', async () => {
-  await using at = await start(`create table a (id int primary key); select event.track('a')`)
+  await using at = await startOnNewDatabase(`create table a (id int primary key); select event.track('a')`)
   const [group, role] = [await at.database.createRole('nologin'), await at.database.createRole('nologin')]
   await at.admin.query(
     `grant select on a to ${group}; grant ${group} to ${role}; grant ${role} to current_user`,
@@ -196,7 +182,7 @@ test('N14 a right by membership that is taken away ends what it allowed', async 
 
 test('clients that leave while they are let in leave nothing behind', async () => {
   await using at =
-    await start(`create table a (id int primary key, x int); create table b (id int primary key);
+    await startOnNewDatabase(`create table a (id int primary key, x int); create table b (id int primary key);
     select event.track('a'), event.track('b')`)
   await using bystander = await following(at.server.url, { kind: 'table', relation: 'b' })
   await Promise.all(
@@ -213,7 +199,9 @@ test('clients that leave while they are let in leave nothing behind', async () =
 })
 
 test('one subscription that makes no sense does not refuse the others of an attach', async () => {
-  await using at = await start(`create table a (id int primary key, x int); select event.track('a')`)
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, x int); select event.track('a')`,
+  )
   await using socket = new TestSocket(at.server.url)
   const reply = await socket.attach({
     subscriptions: [
