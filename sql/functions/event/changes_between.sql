@@ -33,10 +33,12 @@ declare
     excess as materialized (
       select c.relation_id
       from change as c
-      where (select count(*) from change) > $4
+      where ($4 is not null or $5 is not null) and (
+        (select count(*) from change) > $4
         or (select sum(pg_column_size(x.new)) from change as x) > $5
         -- What is stored compressed takes its full size once it is read; that costs, so it is asked last.
         or (select sum(octet_length(x.new::text)) from change as x where pg_column_compression(x.new) is not null) > $5
+      )
       group by c.relation_id
       order by greatest(count(*)::float8 / nullif($4, 0), sum(
         case when pg_column_compression(c.new) is null then pg_column_size(c.new) else octet_length(c.new::text) end
