@@ -170,8 +170,8 @@ export class Connection {
   }
 
   /**
-   * Has been given everything up to the boundary at which it was served, and is live again. False if too
-   * much has come meanwhile: then it has yet to be given what came since.
+   * Has been given everything up to the boundary at which it was served, and is live again. False if more
+   * has come meanwhile than may wait for it: then it has yet to be given what came since.
    *
    * @param position of the boundary, as the client is told it
    */
@@ -180,7 +180,8 @@ export class Connection {
     this.#missing = { ...nothing(), from: to }
     if (this.#isHoldingBack) this.send('progress', { to: position })
     this.#isHoldingBack = false
-    if (!this.#backlog) return false
+    // Once any of it has been sent, it could not be given what came since the boundary without getting that twice.
+    if (!this.#backlog || this.outbox.bytes + this.#backlogBytes > this.#maxBufferedBytes) return false
     for (const batch of this.#backlog) this.emit('batch', batch)
     this.#dropBacklog()
     this.#missing = undefined

@@ -230,8 +230,7 @@ export class Welcome {
   #join(connection: Connection, { to, position }: Boundary): void {
     if (!connection.joinAt(to, position)) return void this.#resume(connection)
     this.#slow.delete(connection)
-    if (connection.isSlow) this.fallBehind(connection, to)
-    else if (connection.pending.size > 0) setTimeout(() => this.await(connection), pendingMs)
+    if (connection.pending.size > 0) setTimeout(() => this.await(connection), pendingMs)
   }
 
   /** Once it has taken off what it was sent. */
