@@ -236,6 +236,7 @@ export class Welcome {
   /** Once it has taken off what it was sent. */
   async #resume(connection: Connection, delayMs = 0): Promise<void> {
     connection.startOver()
+    this.#waiting.delete(connection) // whatever else it has asked for comes with the rest
     this.#behind.add(connection)
     await drained(connection)
     if (delayMs > 0) await sleep(delayMs)
