@@ -248,3 +248,28 @@ test('a table that is locked holds up only those who follow it', async () => {
     ['[2]', { id: 2, x: 5 }],
   ])
 })
+
+test('who comes back with the rows of a table that is locked is given them afresh as soon as it is not', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, x int); insert into a values (1, 5); select event.track('a')`,
+  )
+  const filtered = { ...tableA, where: { column: 'x', op: 'gt', value: 1 } } as const
+  await using before = new TestSocket(at.server.url)
+  const reply = await before.attach({ subscriptions: [{ subscription: filtered }] })
+  if (!reply.ok) throw new Error(reply.message)
+  const { shape } = await before.next('snapshot')
+  const { to } = await before.next('progress')
+  before.socket.disconnect()
+
+  await at.admin.query('insert into a values (2, 5)')
+  await at.admin.query('begin; lock table a in access exclusive mode')
+  await using after = new TestSocket(at.server.url)
+  await after.attach({
+    session: reply.value.session,
+    position: to,
+    subscriptions: [{ subscription: filtered, held: shape }],
+  })
+  await after.next('progress')
+  await at.admin.query('commit')
+  expect((await after.next('snapshot')).rows.map(([key]) => key)).toEqual(['[1]', '[2]'])
+})

@@ -187,13 +187,16 @@ export class Welcome {
     if (missing.reset) connection.send('reset', { reason: missing.reset })
     for (const [id, { definition, isHeld }] of connection.pending) {
       const window = windows.get(id)
-      if (window instanceof Error) this.#end(connection, definition, window)
-      // Locked, or its last follower has left meanwhile: nobody knows now what it shows. At a later boundary.
-      if (
-        window instanceof Error ||
-        (hasWindow(definition) && !window && !this.#parts.following.has(definition))
-      )
+      if (window instanceof Error) {
+        this.#end(connection, definition, window)
         continue
+      }
+      if (hasWindow(definition) && !window && !this.#parts.following.has(definition)) {
+        // Locked, or its last follower has left meanwhile: nobody knows now what it shows. At a later boundary, and
+        // afresh: the client is told by then that it has come further than the rows that it holds.
+        connection.pending.set(id, { definition, isHeld: false })
+        continue
+      }
       connection.pending.delete(id)
       this.#parts.following.follow(connection, definition, window ?? new Set())
       if (!isHeld) missing.fresh.add(id)
