@@ -243,7 +243,7 @@ describe('whoever writes, however, while parts are opened and emptied', () => {
     let emptied = 0
     for (let i = 0; i < 60; i++) {
       // What is over goes a day later, and within a seventh of that the reader has read on, however slow this machine is.
-      for (const before = passes; passes < before + 2; ) await Promise.race([sleep(5), following])
+      for (const before = passes; passes < before + 2;) await Promise.race([sleep(5), following])
       const deeds = await tend(day / 7)
       emptied += deeds.filter(({ did }) => did === 'emptied').length
     }
