@@ -200,6 +200,8 @@ export class ClientCheck {
 
   #applied({ position, held }: Applied, at: number): void {
     this.#counts.commits++
+    // Something that is held already is followed under another name: no message has been applied.
+    const isWhereItWas = position === this.#position
     this.#advance(position, at)
     for (const [name, found] of Object.entries(held)) {
       const followed = this.#followed.get(name)
@@ -215,11 +217,11 @@ export class ClientCheck {
     )
     for (const followed of this.#followed.values()) {
       const { text, recorder, wasRead } = followed
-      if (!ready.has(text)) continue
+      if (!ready.has(text) || (isWhereItWas && recorder?.isBegun !== false)) continue
       recorder?.commit(position, { hasInbox: inbox.has(text), wasRead })
       followed.wasRead = false
     }
-    this.#resets.clear()
+    if (!isWhereItWas) this.#resets.clear()
   }
 
   #advance(position: Position, at: number): void {

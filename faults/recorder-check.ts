@@ -43,6 +43,11 @@ export class RecorderCheck {
     this.#findings = findings
   }
 
+  /** Whether what it records has been ready. */
+  get isBegun(): boolean {
+    return this.#position !== undefined
+  }
+
   get changes(): number {
     return this.#changes
   }
