@@ -359,3 +359,39 @@ test('chunks of a snapshot that was left and asked for again are not mixed with 
   rig.deliver()
   expect(all.getSnapshot().data).toMatchObject([{ name: 'ann' }, { name: 'bob' }])
 })
+
+test('a second name that is answered between two chunks of a snapshot does not tear it', () => {
+  const rig = rigWithPeople()
+  const later: (() => void)[] = []
+  const value = { id: 'table:public.person', relation: 'public.person' }
+  rig.sync.attach(
+    {
+      attach: (_, reply) =>
+        reply({
+          ok: true,
+          value: {
+            session: { id: 's', token: 't' },
+            resumed: false,
+            subscriptions: [{ ok: true, value }],
+            restored: [],
+          },
+        }),
+      subscribe: (_, reply) => later.push(() => reply({ ok: true, value })),
+      unsubscribe: () => undefined,
+      acknowledge: () => undefined,
+    },
+    undefined,
+    () => undefined,
+  )
+  const short = rig.follow(people)
+  short.subscribe(() => undefined)
+  later.shift()?.()
+  const to = positionOf(1)
+  const chunk = { name: 'snapshot', subscription: value.id, to, shape: 's' } as const
+  rig.sync.receive({ ...chunk, rows: [['[1]', joe]], done: false })
+  rig.follow({ kind: 'table', relation: 'public."person"' }).subscribe(() => undefined)
+  later.shift()?.()
+  rig.sync.receive({ ...chunk, rows: [['[2]', ann]], done: true })
+  rig.sync.receive({ name: 'progress', to })
+  expect(short.getSnapshot().data).toEqual([joe, ann])
+})

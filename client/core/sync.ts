@@ -72,6 +72,8 @@ export class Sync implements InterestObserver {
   #isNewSession = false
   /** Answers to come that may name a subscription which now seems unused. */
   #pendingAnswers = 0
+  /** What the server was told to leave: should it be followed again, what came before is no part of its rows. */
+  readonly #left = new Set<SubscriptionId>()
   /** A server that goes on sending what cannot be applied is not to be asked in a circle. */
   readonly #resyncPace: Pace<Holding>
   /** Interests that are served together with one that has just been answered. */
@@ -127,6 +129,7 @@ export class Sync implements InterestObserver {
     this.#isDoubtful = false
     this.#arrivals.clear()
     this.#pendingAnswers = 0
+    this.#left.clear()
     this.#dropUnused()
     this.#commit()
   }
@@ -200,7 +203,7 @@ export class Sync implements InterestObserver {
     wire?.subscribe({ subscription: interest.subscription }, (reply) => {
       if (this.#wire !== wire) return
       this.#pendingAnswers--
-      if (reply.ok) this.#forgetRows(reply.value.id) // they come afresh
+      if (reply.ok && this.#left.delete(reply.value.id)) this.#forgetRows(reply.value.id) // they come afresh
       this.#answer(interest, reply)
       this.#answered()
     })
@@ -238,8 +241,13 @@ export class Sync implements InterestObserver {
     for (const id of this.#served.takeUnused()) {
       this.#parts.replica.close(id)
       this.#forgetRows(id)
-      if (this.#phase !== 'detached') this.#wire?.unsubscribe({ id })
+      if (this.#phase !== 'detached') this.#unsubscribe(id)
     }
+  }
+
+  #unsubscribe(id: SubscriptionId): void {
+    this.#left.add(id)
+    this.#wire?.unsubscribe({ id })
   }
 
   #forgetRows(id: SubscriptionId): void {
@@ -391,7 +399,7 @@ export class Sync implements InterestObserver {
       }, waitMs)
       return
     }
-    wire.unsubscribe({ id: holding.id })
+    this.#unsubscribe(holding.id)
     this.#subscribe(interest)
   }
 }
