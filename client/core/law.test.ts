@@ -95,8 +95,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'end', 'repeat'), page, index: fc.nat(9) }),
+    arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'end'), page, index: fc.nat(9) }),
   },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('repeat' as const), page, index: fc.nat(2) }) },
   {
     weight: 5,
     arbitrary: fc.record({
