@@ -6,7 +6,7 @@ import { LiveSession, type Connection, type GatewayServer } from './connection.t
 import type { EncodedJson } from './encoded-json.ts'
 import { Following } from './following.ts'
 
-const relation = { id: 1, name: 'public.t' }
+const relation = { id: 1, name: 'public.t', keyColumns: [] }
 const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null } as unknown as Definition
 const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]' } as unknown as Definition
 
@@ -59,4 +59,38 @@ test('sessions that get the same share one encoding, and a change that concerns 
     ['session:a', 'session:b', 'session:c'],
     ['session:d'],
   ])
+})
+
+test('who goes over to another state of a relation while a batch is worked out is sent it', async () => {
+  const rooms: string[] = []
+  const io = {
+    to: (to: string | string[]) => ({
+      emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
+    }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  const a = connectionOf('a')
+  const filtered = {
+    ...tableOf,
+    id: 'filtered',
+    query: { columns: new Set(), equalities: [], orderBy: [] },
+  } as unknown as Definition
+  following.follow(a, tableOf, new Set())
+  following.follow(connectionOf('b'), filtered, new Set())
+  const granted = { ...tableOf, relation: { ...relation, state: 'granted' } } as unknown as Definition
+  const client = {
+    query: () => {
+      following.follow(a, granted, new Set())
+      return Promise.resolve({ rows: [] })
+    },
+  } as unknown as Pass['client']
+  const broadcast = new Broadcast({
+    io,
+    following,
+    fallBehind: () => undefined,
+    settle: () => Promise.reject(new Error('not needed')),
+  })
+
+  await broadcast.deliver({ ...pass('[1]'), client })
+  expect(rooms).toEqual(['session:a'])
 })

@@ -99,7 +99,16 @@ export class Broadcast {
   ): ReturnType<typeof routeBatch> {
     const { following, settle } = this.#parts
     try {
-      return await routeBatch(transactions, following.routes, (id) => following.relation(id), client)
+      for (;;) {
+        const { changeovers } = following
+        const routed = await routeBatch(
+          transactions,
+          following.routes,
+          (id) => following.relation(id),
+          client,
+        )
+        if (following.changeovers === changeovers) return routed
+      }
     } catch (error) {
       if (error instanceof WindowsUnreadable) {
         if (sqlStateOf(error.cause) === lockNotAvailable)

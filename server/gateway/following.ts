@@ -12,6 +12,12 @@ export class Following {
   readonly routes = new Routes()
   readonly #feeds = new Map<SubscriptionId, Feed<LiveSession>>()
   readonly #relations = new Map<number, RelationInfo>()
+  #changeovers = 0
+
+  /** Rises when somebody goes over to another feed of the same: what has been worked out for the former would pass them by. */
+  get changeovers(): number {
+    return this.#changeovers
+  }
 
   /** Whether somebody follows this already, so that its window is known. */
   has(definition: Definition): boolean {
@@ -42,7 +48,11 @@ export class Following {
       this.#relations.set(definition.relation.id, definition.relation)
       this.routes.add(feed)
     }
-    if (connection.feeds.get(definition.id) !== feed) this.unfollow(connection, definition.id)
+    const before = connection.feeds.get(definition.id)
+    if (before && before !== feed) {
+      this.#changeovers++
+      this.unfollow(connection, definition.id)
+    }
     feed.followers.add(connection.session)
     connection.feeds.set(definition.id, feed)
   }
