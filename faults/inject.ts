@@ -199,6 +199,7 @@ async function pruneLog(world: World): Promise<void> {
 /** PostgreSQL may be down by another fault. */
 async function ignoringOutage(work: Promise<unknown>): Promise<void> {
   await work.catch((error: Error) => {
-    if (!/ECONNREFUSED|ECONNRESET|terminat|starting up|shutting down|not yet accepting/.test(error.message)) throw error
+    if (!/ECONNREFUSED|ECONNRESET|terminat|starting up|shutting down|not yet accepting/.test(error.message))
+      throw error
   })
 }

@@ -184,6 +184,7 @@ class Flow {
     from.on('error', () => this.#push(0, () => to.resetAndDestroy()))
     from.on('close', () => this.#push(0, () => to.destroySoon()))
     to.on('drain', () => this.#pump())
+    to.on('close', () => this.#drop())
   }
 
   hold(isHeld: boolean): void {
@@ -201,7 +202,15 @@ class Flow {
     this.#pump()
   }
 
+  /** Nobody is left to get what waits, and at a low rate it could wait for minutes. */
+  #drop(): void {
+    this.#queue.length = 0
+    this.#bytes = 0
+    this.#pump()
+  }
+
   #push(bytes: number, pass: () => void): void {
+    if (this.#to.destroyed) return
     this.#queue.push({ due: performance.now() + this.delayMs, bytes, pass })
     this.#bytes += bytes
     if (this.#bytes >= heldBytes) this.#from.pause()
