@@ -1,0 +1,73 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { createEncodingPool } from '../db/pool.ts'
+import { define } from '../routing/definition.ts'
+import type { SessionStore } from '../session/session-store.ts'
+import { AccessWatch } from './access-watch.ts'
+import { LiveSession, type Connection } from './connection.ts'
+import { Following } from './following.ts'
+import type { Welcome } from './welcome.ts'
+
+/** A connection that follows a table, which then gets another shape. */
+async function followingWhatChanges(write: (connection: Connection) => Promise<void>) {
+  const database = await createTestDatabase()
+  const admin = await database.connect()
+  await admin.query(`create table a (id int primary key); select event.track('a')`)
+  const { rows } = await admin.query('select current_user as role')
+  const identity = { role: rows[0].role, claims: {} }
+  const pool = createEncodingPool(database.url, 1)
+  const following = new Following()
+  const subscription = { kind: 'table', relation: 'a' } as const
+  const definition = await define(pool, subscription, identity)
+  const { id } = definition
+  const session = new LiveSession('s')
+  const connection = {
+    session,
+    identity,
+    feeds: new Map(),
+    wanted: new Map([[id, subscription]]),
+    pending: new Map(),
+  } as unknown as Connection
+  session.connections.add(connection)
+  following.follow(connection, definition, new Set())
+  await admin.query('alter table a add column b int')
+  const awaited: Connection[] = []
+  const access = new AccessWatch({
+    following,
+    pool,
+    welcome: { await: (waiting) => awaited.push(waiting) } as Pick<Welcome, 'await'> as Welcome,
+    sessions: {
+      addSubscriptions: () => write(connection),
+    } as Pick<SessionStore, 'addSubscriptions'> as SessionStore,
+    logger: pino({ enabled: false }),
+  })
+  return {
+    access,
+    awaited,
+    connection,
+    id,
+    relationId: definition.relation.id,
+    async [Symbol.asyncDispose]() {
+      await pool.end()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('what has another shape is read afresh, though that could not be noted of the session', async () => {
+  await using at = await followingWhatChanges(() => Promise.reject(new Error('the database has gone')))
+  await expect(at.access.checkNow(at.relationId)).rejects.toThrow('the database has gone')
+  expect([...at.connection.pending.keys()]).toEqual([at.id])
+  expect(at.awaited).toEqual([at.connection])
+})
+
+test('what is left while its new shape is noted does not come back', async () => {
+  await using at = await followingWhatChanges((connection) => {
+    connection.wanted.clear() // as when the client unsubscribes
+    connection.pending.clear()
+    return Promise.resolve()
+  })
+  await at.access.checkNow(at.relationId)
+  expect([...at.connection.pending.keys()]).toEqual([])
+})
