@@ -75,6 +75,7 @@ test('the parts of one transaction are one transaction, and a part that comes tw
     for (let id = 10; id < 16; id++) tables.get('public.person')?.set(`[${id}]`, { id, name: 'x', score: 0 })
   })
   rig.connection?.serve(2)
+  rig.double(2)
   rig.connection?.serve()
   rig.repeat(0)
   rig.repeat(1)

@@ -352,6 +352,7 @@ function take(now: Step & { page: number }, at: Page): void {
       return
     }
     case 'repeat':
+      rig.double(2 * now.index + 1)
       return rig.repeat(now.index)
     case 'deliver':
       return at.deliver(now.count)

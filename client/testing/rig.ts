@@ -21,6 +21,7 @@ export class Rig {
   session: SessionKey | undefined
   #waiting: (() => void)[] = []
   #sent: SyncMessage[] = []
+  #doubled = 0
 
   constructor(
     server = new ModelServer(['public.person']),
@@ -92,7 +93,16 @@ export class Rig {
   send(message: SyncMessage): void {
     if (message.name === 'catch_up') this.#sent = []
     this.#sent.push(message)
+    if (this.#doubled > 0 && (message.name === 'batch' || message.name === 'snapshot')) {
+      this.#doubled--
+      this.#waiting.push(() => this.sync.receive(message))
+    }
     this.#waiting.push(() => this.sync.receive(message))
+  }
+
+  /** So many of the next rows or changes are sent twice. */
+  double(count: number): void {
+    this.#doubled = count
   }
 
   /** Sends once more what this connection has sent since it last began to catch up: rows or changes. */
