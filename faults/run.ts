@@ -104,6 +104,8 @@ if (hasFailed(outcome)) {
   say(`records: ${outcome.folder}\nrepeat: ${repeat}`)
   process.exitCode = 1
 }
+// What was left hanging on purpose does not keep it from ending.
+process.exit()
 
 function line({ atMs, faults, committed, deliveries, applied, resumes, resets, rssMb }: Progress): string {
   const memory = Object.entries(rssMb).map(([name, mb]) => `${name} ${mb.toFixed(0)}`)
