@@ -65,3 +65,19 @@ test('rows go through as the text that PostgreSQL wrote', () => {
   )
   expect(encodeBatch('e/1:2:', batch, [table])).toContain(exact)
 })
+
+test('two feeds of one subscription, as while its relation changes, are told of a change once', () => {
+  const batch = new RoutedBatch(transactions)
+  const [before, other, after] = [feed('table'), feed('other'), feed('table')]
+  const update = batch.append(0, 'public.t', {
+    op: 'field_update',
+    relationId: 1,
+    key: '[1]',
+    new: '{"a":1}',
+  })
+  for (const one of [before, other, after]) batch.deliver(one, update, null)
+
+  const encoded = JSON.parse(encodeBatch('e/1:2:', batch, [before, other, after]))
+  expect(encoded.subscriptions).toEqual(['table', 'other'])
+  expect(encoded.transactions[0].changes[0].for).toEqual([0, 1])
+})

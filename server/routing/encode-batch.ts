@@ -5,19 +5,24 @@ import type { Feed } from './feed.ts'
  * Writes what a batch means to those who follow exactly these of its feeds, as the JSON of a `batch` message.
  *
  * Rows go through as the text that PostgreSQL wrote: they are parsed only where a column is picked out.
- * A change that concerns several of the feeds is told once.
+ * A change that concerns several of the feeds is told once, and to each subscription once: while a relation changes, two
+ * connections of a session may follow it in two states, which are two feeds of one subscription.
  *
  * @param part numbers the messages of a batch that is told in several
  */
 export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed[], part?: number): string {
   const recipients: Recipients = new Map()
   const orders: string[] = []
-  feeds.forEach((feed, index) => {
+  const indexes = new Map<string, number>()
+  for (const { definition } of feeds)
+    if (!indexes.has(definition.id)) indexes.set(definition.id, indexes.size)
+  for (const feed of feeds) {
     const of = batch.feeds.get(feed)
-    if (!of) return
+    const index = indexes.get(feed.definition.id)
+    if (!of || index === undefined) continue
     for (const { change, column } of of.deliveries) note(recipients, change, column, index)
     if (of.moves.length > 0) orders.push(`{"for":${index},"moves":${JSON.stringify(of.moves)}}`)
-  })
+  }
 
   const changes: string[][] = batch.transactions.map(() => [])
   for (const [change, { feeds: to, columns }] of [...recipients].sort(([a], [b]) => a.order - b.order))
@@ -28,7 +33,7 @@ export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed
       : [],
   )
   return (
-    `{"to":${JSON.stringify(to)},${part === undefined ? '' : `"part":${part},`}"subscriptions":${JSON.stringify(feeds.map((feed) => feed.definition.id))},` +
+    `{"to":${JSON.stringify(to)},${part === undefined ? '' : `"part":${part},`}"subscriptions":${JSON.stringify([...indexes.keys()])},` +
     `"transactions":[${transactions.join(',')}]${orders.length > 0 ? `,"orders":[${orders.join(',')}]` : ''}}`
   )
 }
@@ -42,7 +47,7 @@ function note(recipients: Recipients, change: RoutedChange, column: Delivery['co
     recipients.set(change, { feeds: [feed], columns: column === null ? null : new Set([column]) })
     return
   }
-  if (known.feeds.at(-1) !== feed) known.feeds.push(feed)
+  if ((known.feeds.at(-1) ?? -1) < feed || !known.feeds.includes(feed)) known.feeds.push(feed)
   if (column === null) known.columns = null
   else known.columns?.add(column)
 }
