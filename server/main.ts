@@ -20,6 +20,7 @@ import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
 import { LogUpkeep } from './log/log-upkeep.ts'
+import type { LogBounds } from './log/read-log.ts'
 import { Definitions } from './routing/definitions.ts'
 import { SessionEndings } from './session/session-endings.ts'
 import { SessionStore, type SessionOptions } from './session/session-store.ts'
@@ -48,6 +49,11 @@ export interface RowcastOptions {
    * than that is given nothing until it has taken that off, and then what it has missed. Default: 1 million.
    */
   readonly maxBufferedBytes?: number
+  /**
+   * How much of the change log is read in one go, and lies in memory for it. Who follows a table of which more has
+   * changed is given that in pieces, by and by, and shows it at once. Default: 10,000 rows and 16 million bytes.
+   */
+  readonly readAtOnce?: LogBounds
 }
 
 const defaultMaxBufferedBytes = 1_000_000
@@ -163,6 +169,7 @@ async function serve(
     logger,
     relationIds: () => following.routes.relationIds,
     isAwaited: () => welcome.isAwaited,
+    ...(options.readAtOnce && { bounds: options.readAtOnce }),
     deliver: (pass) => broadcast.deliver(pass),
     welcome: async (pass) => {
       await access.check(pass.client)

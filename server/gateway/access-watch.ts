@@ -95,7 +95,7 @@ export class AccessWatch {
     if (definition.relation.id === relation.id && definition.relation.shape === relation.shape)
       return this.#parts.following.follow(connection, definition, feed.window?.keys ?? new Set())
     this.#parts.following.unfollow(connection, id)
-    connection.pending.set(id, { definition, isHeld: false }) // whether or not it can be noted now
+    connection.suspend(definition) // whether or not it can be noted now
     this.#parts.welcome.await(connection)
     const { session } = connection
     await session.write(() => this.#parts.sessions.addSubscriptions(session.id, [definition]))

@@ -41,6 +41,15 @@ export class LiveSession {
   }
 }
 
+/** Something that a connection is yet to follow. */
+export interface Pending {
+  readonly definition: Definition
+  /** It goes on from `missing.from`; else it is given afresh. */
+  readonly isHeld: boolean
+  /** The client shows its rows as they were: it must not be told of a later position before it has been given it. */
+  readonly isShown: boolean
+}
+
 /**
  * One attached socket. While it stands at the reader's position it is live, that is, in the rooms. Whoever begins,
  * comes back, is too slow or follows what changes too much at once is taken out of them and catches up: it is
@@ -53,14 +62,16 @@ export class Connection {
   readonly outbox: Outbox
   /** What it asked for, by id: also what it will be given at the next boundary only. */
   readonly wanted = new Map<SubscriptionId, Subscription>()
-  /** What it begins to follow at the next boundary; `isHeld`: it goes on from `missing.from`. */
-  readonly pending = new Map<SubscriptionId, { readonly definition: Definition; readonly isHeld: boolean }>()
+  /** What it begins to follow at the next boundary. */
+  readonly pending = new Map<SubscriptionId, Pending>()
   readonly feeds = new Map<SubscriptionId, Feed<LiveSession>>()
   readonly #maxBufferedBytes: number
   #missing: Missing | undefined
   /** The client holds back what comes, up to the next `progress`. */
   #isHoldingBack = true
   #isServed = false
+  /** What it is being given is all that it follows. */
+  #isWhole = true
   /** Kept from the boundary on at which it is served, unless it gets too much. */
   #backlog: EncodedJson[] | undefined
   #backlogBytes = 0
@@ -151,6 +162,12 @@ export class Connection {
     this.#missing = { ...nothing(), reset }
   }
 
+  /** What it was following, and shows, begins anew at the next boundary; what it is being given just now lacks that. */
+  suspend(definition: Definition): void {
+    this.pending.set(definition.id, { definition, isHeld: false, isShown: true })
+    this.#isWhole = false
+  }
+
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
   startOver(): void {
     this.#isServed = false
@@ -164,19 +181,22 @@ export class Connection {
     if (!this.#missing) this.#leaveRooms()
     this.#missing ??= { ...nothing(), from: to }
     this.#isServed = true
+    this.#isWhole = true
     this.#backlog = [] // what the session's other connections got before is part of what this one is about to be given
     this.#backlogBytes = 0
     return this.#missing
   }
 
   /**
-   * Has been given everything up to the boundary at which it was served, and is live again. False if more
-   * has come meanwhile than may wait for it: then it has yet to be given what came since.
+   * Has been given everything up to the boundary at which it was served, and is live again. False if something
+   * of it was suspended meanwhile: then it is to be given all of it again; or if more has come meanwhile
+   * than may wait for it: then it has yet to be given what came since.
    *
    * @param position of the boundary, as the client is told it
    */
   joinAt(to: string, position: string): boolean {
     this.#isServed = false
+    if (!this.#isWhole) return false
     this.#missing = { ...nothing(), from: to }
     if (this.#isHoldingBack) this.send('progress', { to: position })
     this.#isHoldingBack = false

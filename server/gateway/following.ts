@@ -93,7 +93,7 @@ export class Following {
         suspended.add(connection)
         if (!window) continue
         this.unfollow(connection, definition.id)
-        connection.pending.set(definition.id, { definition, isHeld: false })
+        connection.suspend(definition)
       }
     }
     return suspended

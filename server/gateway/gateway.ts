@@ -148,7 +148,7 @@ export class Gateway {
       const { id } = definition
       connection.wanted.set(id, subscription)
       const isHeld = held === shapeOf(definition) && (connection.pending.get(id)?.isHeld ?? true)
-      connection.pending.set(id, { definition, isHeld })
+      connection.pending.set(id, { definition, isHeld, isShown: held !== undefined })
     }
     // After the reply: this turn of the event loop sends it first.
     setImmediate(() => welcome.await(connection))
@@ -188,7 +188,7 @@ export class Gateway {
         throw error
       })
     if (connection.wanted.has(definition.id))
-      connection.pending.set(definition.id, { definition, isHeld: false })
+      connection.pending.set(definition.id, { definition, isHeld: false, isShown: false })
     setImmediate(() => welcome.await(connection))
     return describe(definition)
   }

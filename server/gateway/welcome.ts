@@ -101,8 +101,11 @@ export class Welcome {
         throw error
       })
       // Nothing is awaited from here until all have their feeds, so the next batch reaches every one.
-      const begun = connections.filter((connection) => connection.isOpen)
+      const begun = connections.filter(
+        (connection) => connection.isOpen && this.#isReady(connection, windows),
+      )
       for (const connection of begun) this.#begin(connection, pass.to, windows)
+      for (const connection of connections) if (!begun.includes(connection)) this.#awaitLater(connection)
       const boundary = { to: pass.to, position: formatPosition({ epoch: pass.epoch, snapshot: pass.to }) }
       const serving = this.#serve(begun, readers, boundary).finally(() => this.#serving.delete(serving))
       this.#serving.add(serving)
@@ -182,6 +185,21 @@ export class Welcome {
     return windows
   }
 
+  /** False if something that its client shows as it was cannot begin: it is locked, or its last follower has just left. */
+  #isReady(connection: Connection, windows: Windows): boolean {
+    for (const { definition, isShown } of connection.pending.values())
+      if (isShown && !this.#canFollow(definition, windows)) return false
+    return true
+  }
+
+  #canFollow(definition: Definition, windows: Windows): boolean {
+    return !hasWindow(definition) || windows.has(definition.id) || this.#parts.following.has(definition)
+  }
+
+  #awaitLater(connection: Connection): void {
+    setTimeout(() => connection.isOpen && this.await(connection), pendingMs)
+  }
+
   #begin(connection: Connection, to: string, windows: Windows): void {
     const missing = connection.beginAt(to)
     if (missing.reset) connection.send('reset', { reason: missing.reset })
@@ -191,12 +209,7 @@ export class Welcome {
         this.#end(connection, definition, window)
         continue
       }
-      if (hasWindow(definition) && !window && !this.#parts.following.has(definition)) {
-        // Locked, or its last follower has left meanwhile: nobody knows now what it shows. At a later boundary, and
-        // afresh: the client is told by then that it has come further than the rows that it holds.
-        connection.pending.set(id, { definition, isHeld: false })
-        continue
-      }
+      if (!this.#canFollow(definition, windows)) continue // at a later boundary
       connection.pending.delete(id)
       this.#parts.following.follow(connection, definition, window ?? new Set())
       if (!isHeld) missing.fresh.add(id)
@@ -233,7 +246,7 @@ export class Welcome {
   #join(connection: Connection, { to, position }: Boundary): void {
     if (!connection.joinAt(to, position)) return void this.#resume(connection)
     this.#slow.delete(connection)
-    if (connection.pending.size > 0) setTimeout(() => this.await(connection), pendingMs)
+    if (connection.pending.size > 0) this.#awaitLater(connection)
   }
 
   /** Once it has taken off what it was sent. */

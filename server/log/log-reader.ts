@@ -43,7 +43,7 @@ export interface LogReaderOptions {
   onGap(): void
   /** For tests. */
   readonly rests?: Partial<Rests>
-  /** For tests. */
+  /** Of one pass. */
   readonly bounds?: LogBounds
 }
 
