@@ -1,7 +1,7 @@
 import { RowcastError } from '../../shared/errors.ts'
 
-/** Errors of PostgreSQL's that say nothing of what was asked: no connection, no resources, shutdown, a lost race. */
-const passing = /^(08|25P0[34]|40|53|57P|58)|^55P03$/
+/** Errors of PostgreSQL's that say nothing of what was asked: no connection, no resources (but for a limit set on what one may use), shutdown, a lost race. */
+const passing = /^(08|25P0[34]|40|53(?!400)|57P|58)|^55P03$/
 
 /**
  * True if an error is an answer, which would be the same another time: a right that is missing, a value

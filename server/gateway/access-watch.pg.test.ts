@@ -5,8 +5,9 @@ import { createEncodingPool } from '../db/pool.ts'
 import { define } from '../routing/definition.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { AccessWatch } from './access-watch.ts'
-import { LiveSession, type Connection } from './connection.ts'
+import { Connection, LiveSession, type GatewaySocket } from './connection.ts'
 import { Following } from './following.ts'
+import { nothing } from './missing.ts'
 import type { Welcome } from './welcome.ts'
 
 /** A connection that follows a table, which then gets another shape. */
@@ -22,14 +23,9 @@ async function followingWhatChanges(write: (connection: Connection) => Promise<v
   const definition = await define(pool, subscription, identity)
   const { id } = definition
   const session = new LiveSession('s')
-  const connection = {
-    session,
-    identity,
-    feeds: new Map(),
-    wanted: new Map([[id, subscription]]),
-    pending: new Map(),
-  } as unknown as Connection
-  session.connections.add(connection)
+  const socket = { data: { identity }, conn: { on: () => undefined } } as unknown as GatewaySocket
+  const connection = new Connection(socket, session, nothing(), 1_000)
+  connection.wanted.set(id, subscription)
   following.follow(connection, definition, new Set())
   await admin.query('alter table a add column b int')
   const awaited: Connection[] = []

@@ -271,7 +271,10 @@ test('who comes back with the rows of a table that is locked is given them afres
     position: to,
     subscriptions: [{ subscription: filtered, held: shape }],
   })
-  await after.next('progress')
+  // Until then it must not be told of a later position: it shows the table as it was.
+  await sleep(300)
+  expect(after.messages).toEqual([])
   await at.admin.query('commit')
+  await after.next('progress')
   expect((await after.next('snapshot')).rows.map(([key]) => key)).toEqual(['[1]', '[2]'])
 })

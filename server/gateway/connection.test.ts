@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
+import type { Definition } from '../routing/definition.ts'
 import { Connection, LiveSession, type GatewaySocket } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { nothing } from './missing.ts'
@@ -42,4 +43,18 @@ test('what came meanwhile is sent to who has room for it', () => {
   expect(connection.joinAt('1:1:', 'e/1:1:')).toBe(true)
   expect(sent).toEqual(['progress', 'batch'])
   expect(connection.isLive).toBe(true)
+})
+
+test('who shows something that was suspended meanwhile is told of no later position', () => {
+  const { sent, socket } = stuckSocket()
+  const connection = new Connection(socket, new LiveSession('s'), { ...nothing(), from: '1:1:' }, 1_000)
+  connection.beginAt('2:2:')
+  connection.suspend({ id: 'query:a' } as Definition)
+
+  expect(connection.joinAt('2:2:', 'e/2:2:')).toBe(false)
+  expect(sent).toEqual([])
+  expect(connection.missing?.from).toBe('1:1:')
+  connection.beginAt('3:3:')
+  expect(connection.joinAt('3:3:', 'e/3:3:')).toBe(true)
+  expect(sent).toEqual(['progress'])
 })

@@ -180,11 +180,12 @@ export class Gateway {
     const { sessions, definitions, welcome } = this.#parts
     const definition = await definitions.define(subscription, connection.identity)
     const { session } = connection
+    const isNew = !connection.wanted.has(definition.id)
     connection.wanted.set(definition.id, subscription)
     await session
       .write(() => sessions.addSubscriptions(session.id, [definition]))
       .catch((error: unknown) => {
-        connection.wanted.delete(definition.id)
+        if (isNew) connection.wanted.delete(definition.id)
         throw error
       })
     if (connection.wanted.has(definition.id))

@@ -47,7 +47,7 @@ export interface WelcomeParts {
 export class Welcome {
   readonly #parts: WelcomeParts
   readonly #serving = new Set<Promise<void>>()
-  /** And since when. */
+  /** Who waits, and since when. */
   readonly #waiting = new Map<Connection, number>()
   /** They have yet to take off what they were sent, or failed to be given more. */
   readonly #behind = new Set<Connection>()
