@@ -125,10 +125,12 @@ async function connectClients(): Promise<void> {
   })
   async function start(): Promise<void> {
     for (let id = 0; id < clientCount; id += 250) {
-      const some = Array.from(
-        { length: Math.min(250, clientCount - id) },
-        (_, i): Client => ({ id: id + i, socket: undefined as never, shapes: new Map(), names: [] }),
-      )
+      const some = Array.from({ length: Math.min(250, clientCount - id) }, (_, i): Client => ({
+        id: id + i,
+        socket: undefined as never,
+        shapes: new Map(),
+        names: [],
+      }))
       clients.push(...some)
       await Promise.all(some.map(connect))
     }
