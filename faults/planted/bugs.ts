@@ -123,8 +123,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'server/gateway/snapshot-readers.ts',
-        find: `; set transaction snapshot '\${snapshotId.replaceAll("'", "''")}'`,
-        replace: `; select '\${snapshotId.length}'`,
+        find: `repeatable read read only; set transaction snapshot '\${snapshotId.replaceAll("'", "''")}'`,
+        replace: `read committed read only; select pg_sleep(0.1), '\${snapshotId.length}'`,
       },
     ],
     run: {},
