@@ -124,7 +124,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: 'server/gateway/snapshot-readers.ts',
         find: `repeatable read read only; set transaction snapshot '\${snapshotId.replaceAll("'", "''")}'`,
-        replace: `read committed read only; select pg_sleep(0.1), '\${snapshotId.length}'`,
+        replace: `read committed read only; select pg_sleep(0.4), '\${snapshotId.length}'`,
       },
     ],
     run: {},
