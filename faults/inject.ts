@@ -86,7 +86,7 @@ async function breakServer(world: World, server: ServerSlot, fault: ScheduledFau
       server.child.kill('SIGKILL')
       return startAgain(world, server, forMs, amount)
     default:
-      return breakDatabaseLink(server, fault)
+      return breakLink(server, fault)
   }
 }
 
@@ -102,38 +102,26 @@ async function startAgain(
   server.start(clockSeconds)
 }
 
-async function breakDatabaseLink(
-  { proxy }: ServerSlot,
+/** What stands between two ends, whichever they are. */
+async function breakLink(
+  { proxy }: Pick<ServerSlot | ClientLink, 'proxy'>,
   { kind, forMs, amount }: ScheduledFault,
 ): Promise<void> {
   switch (kind) {
     case 'database_cut':
-      return proxy.cut()
-    case 'database_reset':
-      return proxy.reset()
-    case 'database_delay':
-      proxy.setDelay(amount)
-      await sleep(forMs)
-      return proxy.setDelay(0)
-    case 'database_silence':
-      proxy.setMode('half-open')
-      await sleep(forMs)
-      return proxy.setMode('open')
-  }
-}
-
-async function breakLink({ proxy }: ClientLink, { kind, forMs, amount }: ScheduledFault): Promise<void> {
-  switch (kind) {
     case 'client_cut':
       return proxy.cut()
+    case 'database_reset':
     case 'client_reset':
       return proxy.reset()
     case 'client_strand':
       return proxy.strand()
+    case 'database_delay':
     case 'client_delay':
       proxy.setDelay(amount)
       await sleep(forMs)
       return proxy.setDelay(0)
+    case 'database_silence':
     case 'client_silence':
       proxy.setMode('half-open')
       await sleep(forMs)

@@ -145,8 +145,8 @@ function workOf(
       continuations.push({ connection, from, definitions: continued })
     for (const { id, definition } of all) {
       if (!isFresh(id)) continue
-      // Without row security, which is refused yet, those of one role see the same.
       const isAfterReplay = inbox.has(id)
+      // Without row security, which is refused yet, those of one role see the same.
       const name = JSON.stringify([nameOf(definition), identity.role, isAfterReplay])
       const work = snapshots.get(name)
       if (work) work.connections.push(connection)
