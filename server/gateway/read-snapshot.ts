@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { fetchPieces } from '../db/fetch-pieces.ts'
 import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
-import { filteredSelect, keyCondition, type Select } from '../routing/select.ts'
+import { asQuery, filteredSelect, selectByKey } from '../routing/select.ts'
 
 /** So few are read without a cursor, which takes some round trips. */
 const rowsAtOnce = 100
@@ -23,7 +23,7 @@ export async function* readSnapshot(
   client: pg.ClientBase,
   definition: Definition,
 ): AsyncGenerator<{ rows: string[]; isLast: boolean }> {
-  const { text, values } = await selectOf(client, definition)
+  const select = await selectOf(client, definition)
   const limit =
     definition.kind === 'table'
       ? (definition.query?.limit ?? Infinity)
@@ -31,10 +31,10 @@ export async function* readSnapshot(
         ? Infinity
         : 1
   if (limit <= rowsAtOnce) {
-    yield { rows: (await client.query<Pair>(text, values)).rows.map(json), isLast: true }
+    yield { rows: (await client.query<Pair>(select)).rows.map(json), isLast: true }
     return
   }
-  const query = { name: 'snapshot_rows', text, values }
+  const query = { name: 'snapshot_rows', ...select }
   const sizeOf = ({ key, row }: Pair) => key.length + row.length
   for await (const { rows, isLast } of fetchPieces<Pair>(client, query, sizeOf, bounds))
     yield { rows: rows.map(json), isLast }
@@ -44,16 +44,17 @@ function json({ key, row }: Pair): string {
   return `[${JSON.stringify(key)},${row}]`
 }
 
-async function selectOf(client: pg.ClientBase, definition: Definition): Promise<Select> {
+async function selectOf(
+  client: pg.ClientBase,
+  definition: Definition,
+): Promise<{ text: string; values: unknown[] }> {
   const { relation } = definition
   const expression =
     'column' in definition
       ? await fieldExpression(client, relation, definition.column)
       : relation.rowExpression
   const columns = `${relation.keyExpression} as key, (${expression})::text as row`
-  if (definition.kind === 'table') return filteredSelect(relation, definition.query, columns)
-  if (definition.kind === 'column') return filteredSelect(relation, null, columns)
-  const values: unknown[] = []
-  const condition = keyCondition(relation, definition.key, values)
-  return { text: `select ${columns} from ${relation.sqlName} as t where ${condition}`, values }
+  if (definition.kind === 'table') return asQuery(filteredSelect(relation, definition.query, columns))
+  if (definition.kind === 'column') return asQuery(filteredSelect(relation, null, columns))
+  return asQuery(selectByKey(relation, columns, definition.key))
 }

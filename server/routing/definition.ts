@@ -9,7 +9,7 @@ import { assume, type Identity } from '../session/identity.ts'
 import { canonicalKey, canonicalQuery, messageOf } from './canonical.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
-import { filteredSelect } from './select.ts'
+import { asQuery, filteredSelect } from './select.ts'
 
 /** A subscription as the server understands it: names resolved, values in their one canonical form. */
 export type Definition = { readonly id: SubscriptionId; readonly relation: RelationInfo } & (
@@ -100,7 +100,7 @@ async function tryOut(
   query: Query,
   identity: Identity,
 ): Promise<void> {
-  const { text, values } = filteredSelect(relation, query, '1')
+  const { text, values } = asQuery(filteredSelect(relation, query, '1'))
   const client = await pool.connect()
   try {
     await client.query(`begin read only; set local lock_timeout = ${lockTimeoutMs}`)

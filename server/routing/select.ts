@@ -3,10 +3,24 @@ import type { Predicate } from '../../shared/subscription.ts'
 import type { Query } from './query.ts'
 import type { ColumnInfo, RelationInfo } from './catalogue.ts'
 
-/** SQL with its parameters. Nothing that a client sends is in the text, but names looked up in the catalogue. */
+/**
+ * SQL with its arguments, which are the elements of one array: `($1::text[])[1]` and so on. Nothing that a client sends is
+ * in the text, but names looked up in the catalogue.
+ */
 export interface Select {
   readonly text: string
-  readonly values: unknown[]
+  readonly values: readonly string[]
+}
+
+/** As node-postgres takes it. */
+export function asQuery({ text, values }: Select): { text: string; values: unknown[] } {
+  return { text, values: values.length > 0 ? [values] : [] }
+}
+
+/** SQL of one more argument, of type text. */
+function argument(values: string[], value: string): string {
+  values.push(value)
+  return `($1::text[])[${values.length}]`
 }
 
 export function quote(name: string): string {
@@ -15,7 +29,7 @@ export function quote(name: string): string {
 
 /** Selects `columns` (SQL over the alias `t`) of the rows that a query shows, in its order. Null: of all rows. */
 export function filteredSelect(relation: RelationInfo, query: Query | null, columns: string): Select {
-  const values: unknown[] = []
+  const values: string[] = []
   const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
   const order = query?.orderBy.length
     ? query.orderBy
@@ -32,25 +46,34 @@ export function selectByKeys(
   columns: string,
   keys: readonly KeyText[],
 ): Select {
-  const values: unknown[] = [`[${keys.join(',')}]`]
-  const condition = relation.keyColumns.map(
-    (column, i) => `t.${quote(column)} = ${fromJson(`(k.key->${i})`, columnOf(relation, column))}`,
-  )
-  const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
+  const values: string[] = []
+  const each = `json_array_elements(${argument(values, `[${keys.join(',')}]`)}::json) as k (key)`
+  const parts = keyParts(relation, 'k.key')
+  const joined = parts.map(({ name, part }) => `${name} = ${part}`)
+  // Whatever the planner thinks of how many keys there are, it finds them by the primary key.
+  const found = parts.map(({ name, part }) => `${name} = any (array(select ${part} from ${each}))`)
+  const where = query?.where ? [predicateSql(query.where, relation, values)] : []
   return {
-    text: `select ${columns} from json_array_elements($1::json) as k (key) join ${relation.sqlName} as t on ${condition.join(' and ')}${where}`,
+    text: `select ${columns} from ${each} join ${relation.sqlName} as t on ${joined.join(' and ')} where ${[...found, ...where].join(' and ')}`,
     values,
   }
 }
 
-/** A condition over `t` that only the row with this key meets: the key for the index, its text for exactness. */
-export function keyCondition(relation: RelationInfo, key: KeyText, values: unknown[]): string {
-  values.push(key)
-  const place = values.length
-  const parts = relation.keyColumns.map(
-    (column, i) => `t.${quote(column)} = ${fromJson(`($${place}::json->${i})`, columnOf(relation, column))}`,
-  )
-  return [...parts, `${relation.keyExpression} = $${place}::text`].join(' and ')
+/** Selects `columns` of the row with a key: found by the index, and just that one. */
+export function selectByKey(relation: RelationInfo, columns: string, key: KeyText): Select {
+  const values: string[] = []
+  const value = argument(values, key)
+  const parts = keyParts(relation, `${value}::json`).map(({ name, part }) => `${name} = ${part}`)
+  const condition = [...parts, `${relation.keyExpression} = ${value}`].join(' and ')
+  return { text: `select ${columns} from ${relation.sqlName} as t where ${condition}`, values }
+}
+
+/** SQL of each key column, and of its value in the JSON of a key. */
+function keyParts(relation: RelationInfo, key: string): { name: string; part: string }[] {
+  return relation.keyColumns.map((column, i) => ({
+    name: `t.${quote(column)}`,
+    part: fromJson(`(${key}->${i})`, columnOf(relation, column)),
+  }))
 }
 
 /** SQL that makes a value of a column's type of one of type json, encoded as in the change log. */
@@ -77,7 +100,7 @@ const comparisons = {
   ilike: 'ilike',
 } as const
 
-function predicateSql(predicate: Predicate, relation: RelationInfo, values: unknown[]): string {
+function predicateSql(predicate: Predicate, relation: RelationInfo, values: string[]): string {
   if ('and' in predicate)
     return `(${predicate.and.map((part) => predicateSql(part, relation, values)).join(' and ')})`
   if ('or' in predicate)
@@ -85,10 +108,8 @@ function predicateSql(predicate: Predicate, relation: RelationInfo, values: unkn
   if ('not' in predicate) return `(not ${predicateSql(predicate.not, relation, values)})`
   const { column, op, value } = predicate
   const name = `t.${quote(column)}`
-  const parameter = (each: Value) => {
-    values.push(JSON.stringify(each))
-    return fromJson(`$${values.length}::json`, columnOf(relation, column))
-  }
+  const parameter = (each: Value) =>
+    fromJson(`${argument(values, JSON.stringify(each))}::json`, columnOf(relation, column))
   switch (op) {
     case 'is_null':
       return `(${name} is ${value === true ? '' : 'not '}null)`
@@ -102,8 +123,7 @@ function predicateSql(predicate: Predicate, relation: RelationInfo, values: unkn
     }
     case 'like':
     case 'ilike':
-      values.push(value)
-      return `(${name}::text ${comparisons[op]} $${values.length}::text)`
+      return `(${name}::text ${comparisons[op]} ${argument(values, String(value))})`
     default:
       return `(${name} ${comparisons[op]} ${parameter(value)})`
   }

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { KeyText, Row } from '../../shared/change.ts'
 import type { RelationInfo } from './catalogue.ts'
 import type { RoutedBatch, RoutedChange } from './routed-batch.ts'
-import { filteredSelect, selectByKeys } from './select.ts'
+import { asQuery, filteredSelect, selectByKeys } from './select.ts'
 import type { WindowFeed, WindowIndex } from './window-index.ts'
 
 /** What the followers of a feed hold once the batch has been sent. */
@@ -96,13 +96,16 @@ async function readImages(
   keys: readonly KeyText[],
 ): Promise<Map<KeyText, Image>> {
   if (keys.length === 0) return new Map()
-  const { text, values } = selectByKeys(
-    relation,
-    null,
-    `${relation.keyExpression} as key, (${relation.rowExpression})::text as row`,
-    keys,
+  const { rows } = await client.query(
+    asQuery(
+      selectByKeys(
+        relation,
+        null,
+        `${relation.keyExpression} as key, (${relation.rowExpression})::text as row`,
+        keys,
+      ),
+    ),
   )
-  const { rows } = await client.query(text, values)
   return new Map(rows.map(({ key, row }) => [key, { text: row, row: JSON.parse(row) as Row }]))
 }
 
@@ -134,10 +137,8 @@ async function readMatching(
   feed: WindowFeed,
   keys: ReadonlySet<KeyText>,
 ): Promise<KeyText[]> {
-  const { text, values } = selectByKeys(relation, feed.window.query, `${relation.keyExpression} as key`, [
-    ...keys,
-  ])
-  return (await client.query(text, values)).rows.map((row) => row.key)
+  const select = selectByKeys(relation, feed.window.query, `${relation.keyExpression} as key`, [...keys])
+  return (await client.query(asQuery(select))).rows.map((row) => row.key)
 }
 
 /** The keys that a feed's query selects now, in its order. */
@@ -146,8 +147,8 @@ export async function readWindowKeys(
   relation: RelationInfo,
   feed: Pick<WindowFeed, 'window'>,
 ): Promise<Set<KeyText>> {
-  const { text, values } = filteredSelect(relation, feed.window.query, `${relation.keyExpression} as key`)
-  return new Set((await client.query(text, values)).rows.map((row) => row.key))
+  const select = filteredSelect(relation, feed.window.query, `${relation.keyExpression} as key`)
+  return new Set((await client.query(asQuery(select))).rows.map((row) => row.key))
 }
 
 /** The change that by itself says that the row came or went; otherwise the net effect is told at the end. */
