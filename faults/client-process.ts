@@ -1,7 +1,7 @@
 import '../client/testing/dom.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parsePosition } from '../shared/position.ts'
-import { answerParent } from './child.ts'
+import { answerParent } from '../test/child.ts'
 import { FaultClient, type ClientFigures, type SessionKey } from './fault-client.ts'
 import { randomFrom } from './random.ts'
 import { openRecords } from './records.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Child } from '../test/child.ts'
 import { check, type Needed, type Verdict } from './check.ts'
-import type { Child } from './child.ts'
 import { figuresOf, type RunFigures } from './figures.ts'
 import { inject } from './inject.ts'
 import type { MemorySample } from './memory.ts'

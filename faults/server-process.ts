@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { pino } from 'pino'
 import { createRowcast } from '../server/index.ts'
-import { answerParent } from './child.ts'
+import { answerParent } from '../test/child.ts'
 import { clientRole } from './workload.ts'
 
 // A Rowcast server of a run, as an application would have it: a client names its role, SIGTERM closes.

@@ -6,9 +6,9 @@ import pg from 'pg'
 import { migrate } from '../server/db/migrate.ts'
 import { freePort } from '../server/embedded/free-port.ts'
 import type { Row } from '../shared/change.ts'
+import { Child } from '../test/child.ts'
 import { startOwnPostgres, type OwnPostgres } from '../test/own-postgres.ts'
 import { TcpProxy } from '../test/tcp-proxy.ts'
-import { Child } from './child.ts'
 import type { ClientsOptions, ClientSpec } from './client-process.ts'
 import { randomFrom, type Random } from './random.ts'
 import { openRecords, type FaultRecord, type RecordWriter } from './records.ts'
@@ -60,7 +60,7 @@ export class ServerSlot {
 
   #spawn(clockSeconds: number): Child {
     this.isReady = false
-    const child = new Child(this.name, './server-process.ts', {
+    const child = new Child(this.name, new URL('server-process.ts', import.meta.url), {
       env: {
         FAULTS_PORT: String(this.port),
         FAULTS_DATABASE: this.#databaseUrl,
@@ -148,8 +148,10 @@ export class World implements AsyncDisposable {
       const [one, two] = devices.map(({ proxy }) => `http://127.0.0.1:${proxy.port}`)
       clientSpecs.push({ ...spec, urls: [one ?? '', two ?? ''] })
     }
-    const clients = ['clients-a', 'clients-b'].map((name) => new Child(name, './client-process.ts'))
-    const writer = new Child('writers', './writer-process.ts')
+    const clients = ['clients-a', 'clients-b'].map(
+      (name) => new Child(name, new URL('client-process.ts', import.meta.url)),
+    )
+    const writer = new Child('writers', new URL('writer-process.ts', import.meta.url))
     const world = new World({ postgres, servers, links, clients, writer, folder, records, seed })
     if (options.folder !== undefined) world.keep()
     try {

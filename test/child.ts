@@ -16,7 +16,7 @@ interface Answer {
   readonly error?: string
 }
 
-/** A process of the run's own, which answers questions. */
+/** A process of a harness's own, which answers questions. */
 export class Child {
   readonly name: string
   readonly process: ChildProcess
@@ -26,14 +26,13 @@ export class Child {
   #questions = 0
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
 
-  /** @param file beside this one */
   constructor(
     name: string,
-    file: string,
+    file: URL,
     options: { env?: Record<string, string>; nodeOptions?: readonly string[] } = {},
   ) {
     this.name = name
-    this.process = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
+    this.process = fork(fileURLToPath(file), [], {
       // gc is there in every run, so that a soak differs in nothing else
       execArgv: ['--expose-gc', '--import', tsx, ...(options.nodeOptions ?? [])],
       env: { ...process.env, ...options.env },
