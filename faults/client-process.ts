@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parsePosition } from '../shared/position.ts'
 import { answerParent } from '../test/child.ts'
 import { FaultClient, type ClientFigures, type SessionKey } from './fault-client.ts'
-import { randomFrom } from './random.ts'
+import { randomFrom } from '../audit/random.ts'
 import { openRecords } from './records.ts'
 
 // Some of a run's clients, in a process of their own.

@@ -8,7 +8,7 @@ import {
 import type { ResetReason } from '../shared/protocol.ts'
 import type { Subscription } from '../shared/subscription.ts'
 import { showPage } from './page.tsx'
-import type { Random } from './random.ts'
+import type { Random } from '../audit/random.ts'
 import { statementOf, type FaultRecord, type Statement } from './records.ts'
 import { tapWire, type WireTap } from './wire-tap.ts'
 import { alwaysFollowed, clientRole, followedAtTimes, followedByFew, shownByPages } from './workload.ts'

@@ -1,4 +1,4 @@
-import { randomFrom } from './random.ts'
+import { randomFrom } from '../audit/random.ts'
 
 /** What may happen, and how often in comparison. */
 const weights = {

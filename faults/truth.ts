@@ -1,7 +1,7 @@
 import type { KeyText, Row, Value } from '../shared/change.ts'
 import { parsePosition, type Position } from '../shared/position.ts'
 import type { Subscription } from '../shared/subscription.ts'
-import { shown } from '../test/law/reference.ts'
+import { shown } from '../audit/reference.ts'
 import { hasOrder, statementOf, type Statement, type WorldTable, type Write, type Wrote } from './records.ts'
 
 /** A committed transaction, and when its writer knew that it was. */
@@ -253,7 +253,7 @@ export function shownData(
       return rows.get(JSON.stringify(subscription.key)) ?? null
     case 'table':
       if (!hasOrder(subscription) && !subscription.where) return [...rows.values()]
-      return shown(subscription, { name: subscription.relation, key: table.key, columns: {} }, rows)
+      return shown(subscription, table, rows)
   }
 }
 

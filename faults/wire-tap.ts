@@ -1,5 +1,5 @@
 import { Socket } from 'socket.io-client'
-import type { Random } from './random.ts'
+import type { Random } from '../audit/random.ts'
 
 /** Sees what a client's sockets send and get. */
 export interface WireTap {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { keyText } from '../shared/change.ts'
 import { answerParent } from '../test/child.ts'
-import { randomFrom, type Random } from './random.ts'
+import { randomFrom, type Random } from '../audit/random.ts'
 import { openRecords, type Write } from './records.ts'
 import type { WorkloadSize } from './workload.ts'
 

@@ -1,3 +1,4 @@
+import type { io } from 'socket.io-client'
 import { createStore, type StoreApi } from 'zustand/vanilla'
 import type { KeyText, RelationName as AnyRelationName, Row } from '../../shared/change.ts'
 import type { RowcastError } from '../../shared/errors.ts'
@@ -57,6 +58,8 @@ export interface ClientOptions {
   readonly maxRetryDelayMs?: number
   /** How often the server is told what has arrived. Default: 5 s. */
   readonly acknowledgeMs?: number
+  /** Makes the sockets. Default: Socket.IO's `io`; one of your own sees what passes. */
+  readonly io?: typeof io
   /** Gets what went wrong and was mended, or is being tried again. Default: `console.warn`. */
   readonly onError?: (error: RowcastError) => void
 }
@@ -158,6 +161,7 @@ export function createClient(options: ClientOptions = {}): Client {
     retryDelayMs: options.retryDelayMs ?? 500,
     maxRetryDelayMs: options.maxRetryDelayMs ?? 5_000,
     session: sessionStore(options),
+    io: options.io,
     sync,
     onState: (state) => store.setState({ connection: state }),
     report,

@@ -35,6 +35,8 @@ export interface ConnectionParts {
   /** Default: 30 s. */
   readonly answerTimeoutMs?: number
   readonly session: SessionStore
+  /** Makes sockets. Default: Socket.IO's own. */
+  readonly io?: typeof io | undefined
   readonly sync: Sync
   readonly onState: (state: ConnectionState) => void
   readonly report: (error: RowcastError) => void
@@ -144,7 +146,8 @@ export class Connection {
       randomizationFactor: 0.5,
       auth: (send: (auth: object) => void) => this.#authenticate(socket, send),
     }
-    const socket: AppSocket = url === undefined ? io(options) : io(url, options)
+    const open = this.#parts.io ?? io
+    const socket: AppSocket = url === undefined ? open(options) : open(url, options)
     socket.on('connect', () => this.#attach(socket))
     socket.on('disconnect', (reason) => this.#lost(socket, reason))
     socket.on('connect_error', (error) => this.#failed(socket, error))

@@ -36,7 +36,7 @@ export interface Trial {
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 /** All that a run needs. */
-const parts = ['client', 'faults', 'server', 'shared', 'sql', 'test', 'package.json', 'tsconfig.json']
+const parts = ['audit', 'client', 'faults', 'server', 'shared', 'sql', 'test', 'package.json', 'tsconfig.json']
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
 /**

@@ -9,7 +9,7 @@ import { createTestDatabase } from '../database.ts'
 import type { RowcastOptions } from '../../server/index.ts'
 import { startRowcast } from '../rowcast-server.ts'
 import { History } from './history.ts'
-import { isOrdered, shown, sortedBy } from './reference.ts'
+import { isOrdered, shown, sortedBy } from '../../audit/reference.ts'
 import { createTable, subscriptionOf, tables as randomTables, type LawTable } from './tables.ts'
 import { transactionOf, write, type RandomTransaction } from './writer.ts'
 

@@ -1,9 +1,12 @@
-import type { Row, Value } from '../../shared/change.ts'
-import type { Predicate, Subscription } from '../../shared/subscription.ts'
-import type { LawTable } from './tables.ts'
+import type { Row, Value } from '../shared/change.ts'
+import type { Predicate, Subscription } from '../shared/subscription.ts'
 
 /** What a subscription shows of a table with these rows: what SQL would, said a second time and without SQL. */
-export function shown(subscription: Subscription, table: LawTable, rows: ReadonlyMap<string, Row>): unknown {
+export function shown(
+  subscription: Subscription,
+  table: { readonly key: readonly string[] },
+  rows: ReadonlyMap<string, Row>,
+): unknown {
   switch (subscription.kind) {
     case 'row':
       return rows.get(JSON.stringify(subscription.key)) ?? null
