@@ -4,7 +4,7 @@ import { RowcastError } from '../../shared/errors.ts'
 import { define, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { readStates } from '../routing/catalogue.ts'
-import type { Connection, LiveSession } from './connection.ts'
+import type { Audience, Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import type { Welcome } from './welcome.ts'
@@ -60,7 +60,7 @@ export class AccessWatch {
   async #changedOf(
     client: pg.ClientBase | pg.Pool,
     relationIds: readonly number[],
-  ): Promise<Feed<LiveSession>[]> {
+  ): Promise<Feed<Audience>[]> {
     const states = await readStates(client, relationIds)
     return [...this.#parts.following.feeds].filter(
       ({ definition: { relation } }) =>
@@ -68,13 +68,13 @@ export class AccessWatch {
     )
   }
 
-  async #askAgain(feeds: readonly Feed<LiveSession>[]): Promise<void> {
+  async #askAgain(feeds: readonly Feed<Audience>[]): Promise<void> {
     if (feeds.length > 0) await this.#parts.pool.query('select event.refresh_capture()')
     for (const feed of feeds)
       for (const connection of this.#parts.following.connectionsOf(feed)) await this.#ask(connection, feed)
   }
 
-  async #ask(connection: Connection, feed: Feed<LiveSession>): Promise<void> {
+  async #ask(connection: Connection, feed: Feed<Audience>): Promise<void> {
     const { id, relation } = feed.definition
     const subscription = connection.wanted.get(id)
     if (!subscription) return

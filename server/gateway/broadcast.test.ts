@@ -12,14 +12,17 @@ const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]' } as u
 
 function connectionOf(id: string): Connection {
   const session = new LiveSession(id)
+  const audience = session.audienceOf({ role: 'reader', claims: {} })
   const connection = {
     session,
+    audience,
     feeds: new Map(),
     wanted: new Map(),
     isLive: true,
     count: () => undefined,
   } as unknown as Connection
   session.connections.add(connection)
+  audience.connections.add(connection)
   return connection
 }
 
@@ -53,11 +56,11 @@ test('sessions that get the same share one encoding, and a change that concerns 
   })
 
   await broadcast.deliver(pass('[2]'))
-  expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a', 'session:b', 'session:c']])
+  expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a:1', 'session:b:1', 'session:c:1']])
   await broadcast.deliver(pass('[1]'))
   expect(sent.slice(1).map(({ rooms }) => rooms)).toEqual([
-    ['session:a', 'session:b', 'session:c'],
-    ['session:d'],
+    ['session:a:1', 'session:b:1', 'session:c:1'],
+    ['session:d:1'],
   ])
 })
 
@@ -92,5 +95,5 @@ test('who goes over to another state of a relation while a batch is worked out i
   })
 
   await broadcast.deliver({ ...pass('[1]'), client })
-  expect(rooms).toEqual(['session:a'])
+  expect(rooms).toEqual(['session:a:1'])
 })

@@ -5,7 +5,7 @@ import type { LogTransaction } from '../log/read-log.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
 import { routeBatch, WindowsUnreadable } from '../routing/route-batch.ts'
-import { liveRoom, type Connection, type GatewayServer, type LiveSession } from './connection.ts'
+import { liveRoom, type Audience, type Connection, type GatewayServer } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
 import type { Following } from './following.ts'
 import { groupsOf } from './groups.ts'
@@ -52,19 +52,19 @@ export class Broadcast {
     const { transactions, setAside } = this.#setAside(pass)
     if (transactions.length === 0 && setAside.size === 0) return this.#sendProgress(to, idleProgressMs)
     const { batch, shifts } = await this.#route(transactions, pass.client)
-    const concerned = batch.feeds.keys() as Iterable<Feed<LiveSession>>
+    const concerned = batch.feeds.keys() as Iterable<Feed<Audience>>
     const messages = [...groupsOf(concerned)].map(({ feeds, followers }) => ({
-      sessions: followers,
+      audiences: followers,
       message: new EncodedJson(encodeBatch(to, batch, feeds)),
     }))
     // Nothing is awaited and nothing can fail from here on.
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
     for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
-    for (const { sessions, message } of messages) {
-      const connections = sessions.flatMap((session) => [...session.connections])
+    for (const { audiences, message } of messages) {
+      const connections = audiences.flatMap((audience) => [...audience.connections])
       for (const connection of connections) connection.count(message)
-      io.to(sessions.map((session) => session.room)).emit('batch', message)
+      io.to(audiences.map((audience) => audience.room)).emit('batch', message)
       for (const connection of connections)
         if (!connection.isLive) connection.keep(message)
         else if (connection.isSlow) fallBehind(connection, pass.to)

@@ -12,6 +12,7 @@ function stuckSocket() {
   const socket = {
     conn,
     connected: true,
+    data: { identity: { role: 'reader', claims: {} } },
     emit: (event: string) => sent.push(event),
     join: () => undefined,
     leave: () => undefined,

@@ -19,10 +19,12 @@ export type GatewaySocket = Socket<ClientToServerEvents, EncodedEvents, Record<s
 /** Every connection that stands at the reader's position is in this room. */
 export const liveRoom = 'live'
 
-/** The sockets that are attached to one session here. Batches go to its room. */
+/** The sockets that are attached to one session here. */
 export class LiveSession {
   readonly id: string
   readonly connections = new Set<Connection>()
+  readonly #audiences = new Map<string, Audience>()
+  #numbered = 0
   #written: Promise<unknown> = Promise.resolve()
 
   constructor(id: string) {
@@ -36,8 +38,27 @@ export class LiveSession {
     return writing
   }
 
-  get room(): string {
-    return `session:${this.id}`
+  /** Those of its connections that have this identity. */
+  audienceOf(identity: Identity): Audience {
+    const name = JSON.stringify([identity.role, identity.claims])
+    for (const [other, { connections }] of this.#audiences)
+      if (connections.size === 0) this.#audiences.delete(other)
+    const audience = this.#audiences.get(name) ?? new Audience(`session:${this.id}:${++this.#numbered}`)
+    this.#audiences.set(name, audience)
+    return audience
+  }
+}
+
+/**
+ * The connections of one session that see the same, since their claims are equal. Batches go to its room: two tokens of
+ * one user may differ in what they allow.
+ */
+export class Audience {
+  readonly room: string
+  readonly connections = new Set<Connection>()
+
+  constructor(room: string) {
+    this.room = room
   }
 }
 
@@ -64,7 +85,8 @@ export class Connection {
   readonly wanted = new Map<SubscriptionId, Subscription>()
   /** What it begins to follow at the next boundary. */
   readonly pending = new Map<SubscriptionId, Pending>()
-  readonly feeds = new Map<SubscriptionId, Feed<LiveSession>>()
+  readonly feeds = new Map<SubscriptionId, Feed<Audience>>()
+  #audience: Audience
   readonly #maxBufferedBytes: number
   #missing: Missing | undefined
   /** The client holds back what comes, up to the next `progress`. */
@@ -84,10 +106,22 @@ export class Connection {
     this.#missing = missing
     this.#maxBufferedBytes = maxBufferedBytes
     session.connections.add(this)
+    this.#audience = session.audienceOf(socket.data.identity)
+    this.#audience.connections.add(this)
+  }
+
+  get audience(): Audience {
+    return this.#audience
   }
 
   get identity(): Identity {
     return this.socket.data.identity
+  }
+
+  /** It has gone. */
+  leave(): void {
+    this.session.connections.delete(this)
+    this.#audience.connections.delete(this)
   }
 
   get isOpen(): boolean {
@@ -205,12 +239,12 @@ export class Connection {
     for (const batch of this.#backlog) this.emit('batch', batch)
     this.#dropBacklog()
     this.#missing = undefined
-    void this.socket.join([this.session.room, liveRoom])
+    void this.socket.join([this.#audience.room, liveRoom])
     return true
   }
 
   #leaveRooms(): void {
-    void this.socket.leave(this.session.room)
+    void this.socket.leave(this.#audience.room)
     void this.socket.leave(liveRoom)
   }
 

@@ -5,12 +5,12 @@ import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { Routes } from '../routing/routes.ts'
 import type { RelationInfo } from '../routing/catalogue.ts'
-import type { Connection, LiveSession } from './connection.ts'
+import type { Connection, Audience } from './connection.ts'
 
 /** Who follows what on this server. A feed lives while a session follows it. */
 export class Following {
   readonly routes = new Routes()
-  readonly #feeds = new Map<SubscriptionId, Feed<LiveSession>>()
+  readonly #feeds = new Map<SubscriptionId, Feed<Audience>>()
   readonly #relations = new Map<number, RelationInfo>()
   #changeovers = 0
 
@@ -24,7 +24,7 @@ export class Following {
     return this.#feeds.has(nameOf(definition))
   }
 
-  get feeds(): Iterable<Feed<LiveSession>> {
+  get feeds(): Iterable<Feed<Audience>> {
     return this.#feeds.values()
   }
 
@@ -53,7 +53,7 @@ export class Following {
       this.#changeovers++
       this.unfollow(connection, definition.id)
     }
-    feed.followers.add(connection.session)
+    feed.followers.add(connection.audience)
     connection.feeds.set(definition.id, feed)
   }
 
@@ -61,8 +61,8 @@ export class Following {
     const feed = connection.feeds.get(id)
     if (!feed) return
     connection.feeds.delete(id)
-    for (const other of connection.session.connections) if (other.feeds.get(id) === feed) return
-    feed.followers.delete(connection.session)
+    for (const other of connection.audience.connections) if (other.feeds.get(id) === feed) return
+    feed.followers.delete(connection.audience)
     if (feed.followers.size === 0) this.#remove(feed)
   }
 
@@ -75,7 +75,7 @@ export class Following {
   }
 
   /** Ends it for all who follow it here. */
-  endForAll(feed: Feed<LiveSession>, error: unknown): void {
+  endForAll(feed: Feed<Audience>, error: unknown): void {
     for (const connection of this.connectionsOf(feed)) this.end(connection, feed.definition.id, error)
     if (feed.followers.size > 0) this.#remove(feed) // whatever else holds it, it is not read again
   }
@@ -99,10 +99,10 @@ export class Following {
     return suspended
   }
 
-  connectionsOf(feed: Feed<LiveSession>): Connection[] {
+  connectionsOf(feed: Feed<Audience>): Connection[] {
     const { id } = feed.definition
-    return [...feed.followers].flatMap((session) =>
-      [...session.connections].filter((connection) => connection.feeds.get(id) === feed),
+    return [...feed.followers].flatMap((audience) =>
+      [...audience.connections].filter((connection) => connection.feeds.get(id) === feed),
     )
   }
 
@@ -111,10 +111,10 @@ export class Following {
     connection.wanted.clear()
     connection.pending.clear()
     for (const id of [...connection.feeds.keys()]) this.unfollow(connection, id)
-    connection.session.connections.delete(connection)
+    connection.leave()
   }
 
-  #remove(feed: Feed<LiveSession>): void {
+  #remove(feed: Feed<Audience>): void {
     const { relation } = feed.definition
     this.#feeds.delete(nameOf(feed.definition))
     this.routes.delete(feed)

@@ -3,7 +3,7 @@ import { isRefusal } from '../db/failures.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { assume, type Identity } from '../session/identity.ts'
-import type { Connection, LiveSession } from './connection.ts'
+import type { Audience, Connection } from './connection.ts'
 import type { Missing } from './missing.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
@@ -159,7 +159,7 @@ function workOf(
 /** What is read afresh: also what has a filter, an order or a limit, unless the connection stands here already. */
 function freshness(
   { from, fresh }: Missing,
-  feeds: ReadonlyMap<SubscriptionId, Feed<LiveSession>>,
+  feeds: ReadonlyMap<SubscriptionId, Feed<Audience>>,
   to: string,
 ): (id: SubscriptionId) => boolean {
   return (id) => from === null || fresh.has(id) || (from !== to && feeds.get(id)?.window !== null)

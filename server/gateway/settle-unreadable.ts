@@ -5,7 +5,7 @@ import type { Feed } from '../routing/feed.ts'
 import type { WindowsUnreadable } from '../routing/route-batch.ts'
 import { readWindowKeys } from '../routing/shift-windows.ts'
 import type { AccessWatch } from './access-watch.ts'
-import type { LiveSession } from './connection.ts'
+import type { Audience } from './connection.ts'
 import type { Following } from './following.ts'
 
 /**
@@ -35,6 +35,6 @@ export async function settleUnreadable(
   const isAnyGuilty = refusals.some((refusal) => refusal !== undefined)
   feeds.forEach((feed, i) => {
     if (!isAnyGuilty || refusals[i] !== undefined)
-      following.endForAll(feed as Feed<LiveSession>, refusals[i] ?? cause)
+      following.endForAll(feed as Feed<Audience>, refusals[i] ?? cause)
   })
 }
