@@ -29,6 +29,8 @@ export const attachSchema = v.strictObject({
   /** The last position applied. What is `held` is continued from there if the server can. */
   position: v.exactOptional(position),
   subscriptions: v.pipe(
+    v.array(v.unknown()),
+    v.maxLength(10_000),
     v.array(
       v.strictObject({
         subscription: subscriptionSchema,
@@ -38,7 +40,6 @@ export const attachSchema = v.strictObject({
         inbox: v.exactOptional(v.boolean()),
       }),
     ),
-    v.maxLength(10_000),
   ),
   /** Whatever else the session follows, from wherever it was used before, is followed as well. */
   restore: v.exactOptional(v.boolean()),

@@ -45,35 +45,57 @@ export type SubscriptionId = string
 const maxPredicateDepth = 8
 const maxConditions = 100
 const maxValueDepth = 6
+const maxTextLength = 10_000
+const maxListLength = 1_000
 
 /** PostgreSQL's text holds no NUL, and its JSON no half of a surrogate pair. */
-const text = v.pipe(
-  v.string(),
-  v.check((input) => !/[\0\p{Cs}]/u.test(input), 'holds what PostgreSQL cannot hold'),
-)
-const name = v.pipe(text, v.minLength(1), v.maxLength(200))
-
-function valueOfDepth(depth: number): v.GenericSchema<Value> {
-  const scalar = v.union([v.null(), v.boolean(), v.number(), v.pipe(text, v.maxLength(10_000))])
-  if (depth === 0) return scalar
-  const inner = v.lazy(() => valueOfDepth(depth - 1))
-  return v.union([scalar, v.pipe(v.array(inner), v.maxLength(1000))]) as v.GenericSchema<Value>
+function isText(input: string): boolean {
+  return !/[\0\p{Cs}]/u.test(input)
 }
-const value = valueOfDepth(maxValueDepth)
+const name = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(200),
+  v.check(isText, 'holds what PostgreSQL cannot hold'),
+)
 
-const key = v.pipe(v.array(value), v.minLength(1), v.maxLength(32), v.readonly())
+/** By hand: a message may hold a million values, and everybody waits while they are looked at. */
+function isValue(input: unknown, depth = maxValueDepth): input is Value {
+  if (typeof input === 'string') return input.length <= maxTextLength && isText(input)
+  if (typeof input === 'number') return Number.isFinite(input) // JSON's 1e400 is read as infinite
+  if (!Array.isArray(input)) return input === null || typeof input === 'boolean'
+  return depth > 0 && input.length <= maxListLength && input.every((each) => isValue(each, depth - 1))
+}
+const value = v.custom<Value>(
+  (input) => isValue(input),
+  `must be null, a boolean, a number, a text of at most ${maxTextLength} characters that PostgreSQL can hold, or a list of at most ${maxListLength} of these`,
+)
 
-function predicateOfDepth(depth: number): v.GenericSchema<Predicate> {
-  const condition = v.strictObject({ column: name, op: v.picklist(operators), value })
-  if (depth === 0) return condition
-  const inner = v.lazy(() => predicateOfDepth(depth - 1))
-  const several = v.pipe(v.array(inner), v.minLength(1), v.maxLength(maxConditions))
-  return v.union([
-    condition,
+const key = v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(32), v.array(value), v.readonly())
+
+const condition = v.strictObject({ column: name, op: v.picklist(operators), value })
+
+const tooDeep = v.custom<Predicate>(() => false, `a filter may be nested ${maxPredicateDepth} deep`)
+
+/** The kind of predicate is told first: to try one after the other would cost their product. */
+function predicateOfDepth(depth: number): v.GenericSchema<unknown, Predicate> {
+  const inner = depth === 0 ? tooDeep : predicateOfDepth(depth - 1)
+  const several = v.pipe(
+    v.array(v.unknown()),
+    v.minLength(1),
+    v.maxLength(maxConditions),
+    v.array(inner),
+    v.readonly(),
+  )
+  const [and, or, not] = [
     v.strictObject({ and: several }),
     v.strictObject({ or: several }),
     v.strictObject({ not: inner }),
-  ]) as v.GenericSchema<Predicate>
+  ]
+  return v.lazy((input): v.GenericSchema<unknown, Predicate> => {
+    if (typeof input !== 'object' || input === null) return condition
+    return 'and' in input ? and : 'or' in input ? or : 'not' in input ? not : condition
+  })
 }
 
 /** Parses what a client asks to follow; unknown properties are refused. */

@@ -4,7 +4,7 @@ import type { Reply } from '../../shared/protocol.ts'
 
 /** @throws {RowcastError} `invalid_message`, which says where it is not as it must be */
 export function parse<const S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
-  const result = v.safeParse(schema, input)
+  const result = v.safeParse(schema, input, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
   const path = v.getDotPath(issue)
