@@ -45,8 +45,10 @@ create table if not exists public.channel (
   name text not null,
   topic text not null default '',
   created_at timestamptz not null default now(),
+  is_private boolean not null default false,
+  owner_id integer,
   constraint channel_pkey primary key (id),
-  constraint channel_name_key unique (name),
+  constraint channel_owner_fkey foreign key (owner_id) references public.chat_user (id) on delete set null,
   constraint channel_name_check check (char_length(name) between 1 and 40),
   constraint channel_topic_check check (char_length(topic) <= 200)
 );
@@ -65,8 +67,8 @@ create table if not exists public.message (
 );
 create index if not exists message_channel_idx on public.message (channel_id, id desc);
 
--- Who is in which channel, and how far they have read. The mark is no foreign key: it stays where it
--- is when the message that it names is deleted.
+-- Who is in which channel, and how far they have read: each row is for its own person alone. The mark is no
+-- foreign key: it stays where it is when the message that it names is deleted.
 create table if not exists public.membership (
   channel_id integer not null,
   user_id integer not null,
@@ -78,7 +80,61 @@ create table if not exists public.membership (
 );
 create index if not exists membership_user_idx on public.membership (user_id);
 
-grant select on public.chat_user, public.channel, public.message, public.membership to chat_reader;
+-- What a chat of before there were private channels lacks. Looked up first: also an `alter table` that finds
+-- nothing to do would wait for everybody who uses the table, and make them wait.
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = 'public.channel'::regclass and attname = 'is_private'
+  ) then
+    alter table public.channel
+      drop constraint channel_name_key,
+      add column is_private boolean not null default false,
+      add column owner_id integer,
+      add constraint channel_owner_fkey
+        foreign key (owner_id) references public.chat_user (id) on delete set null;
+  end if;
+end;
+$$;
+-- A private channel's name is taken for nobody else, who would learn of it by being refused.
+create unique index if not exists channel_public_name_key on public.channel (name) where not is_private;
+
+-- Who is in a channel, for all who see the channel. A table of its own, kept in step with `membership`.
+create table if not exists public.channel_member (
+  channel_id integer not null,
+  user_id integer not null,
+  constraint channel_member_pkey primary key (channel_id, user_id),
+  constraint channel_member_membership_fkey foreign key (channel_id, user_id)
+    references public.membership (channel_id, user_id) on delete cascade on update cascade
+);
+
+create or replace function public.list_channel_member() returns trigger
+language plpgsql
+as $$
+begin
+  insert into public.channel_member (channel_id, user_id) values (new.channel_id, new.user_id);
+  return null;
+end;
+$$;
+
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_trigger
+    where tgrelid = 'public.membership'::regclass and tgname = 'membership_list_trigger'
+  ) then
+    create trigger membership_list_trigger after insert on public.membership
+      for each row execute function public.list_channel_member();
+    insert into public.channel_member (channel_id, user_id)
+      select m.channel_id, m.user_id from public.membership as m on conflict do nothing;
+  end if;
+end;
+$$;
+
+-- ---- who sees what ----
+
+grant select on public.chat_user, public.channel, public.message, public.membership, public.channel_member
+  to chat_reader;
 
 -- ---- the first words ----
 
@@ -110,3 +166,4 @@ select event.track('public.chat_user');
 select event.track('public.channel');
 select event.track('public.message');
 select event.track('public.membership');
+select event.track('public.channel_member');

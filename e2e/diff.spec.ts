@@ -55,6 +55,7 @@ test('any tracked table can be chosen, also one that the app does not know', asy
   const choice = ada.page.getByRole('combobox', { name: 'Table' })
   await expect(choice.getByRole('option')).toHaveText([
     'channel',
+    'channel_member',
     'chat_user',
     'membership',
     'message',

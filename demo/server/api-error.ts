@@ -6,6 +6,8 @@ export type ApiErrorCode =
   | 'channel_not_found'
   | 'channel_exists'
   | 'not_a_member'
+  | 'not_the_owner'
+  | 'person_not_found'
   | 'message_not_found'
   | 'not_yours'
   | 'not_found'
@@ -23,3 +25,7 @@ export class ApiError extends Error {
     this.code = code
   }
 }
+
+/** Also of a private channel that the person is not in. */
+export const channelNotFound = () =>
+  new ApiError(404, 'channel_not_found', 'This channel does not exist, or you are no longer in it.')

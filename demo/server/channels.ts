@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { limits } from '../limits.ts'
-import { ApiError } from './api-error.ts'
+import { ApiError, channelNotFound } from './api-error.ts'
 import { id, parse } from './parse.ts'
 import type { SignedInCall } from './routes.ts'
 
@@ -25,37 +25,47 @@ const channelSchema = v.object({
     ),
     '',
   ),
+  isPrivate: v.optional(v.boolean(), false),
 })
 
-/** Creates a channel; whoever creates it is in it, in the same transaction. */
+/** Creates a channel; whoever creates it is in it, in the same transaction, and owns it. */
 export async function createChannel({ pool, user, body }: SignedInCall): Promise<{ id: number }> {
-  const { name, topic } = parse(channelSchema, body)
+  const { name, topic, isPrivate } = parse(channelSchema, body)
   const { rows } = await pool.query<{ id: number }>(
     `with created as (
-       insert into public.channel (name, topic) values ($1, $2) on conflict (name) do nothing returning id
+       insert into public.channel (name, topic, is_private, owner_id) values ($1, $2, $3, $4)
+       on conflict (name) where not is_private do nothing
+       returning id
      ), joined as (
-       insert into public.membership (channel_id, user_id) select created.id, $3 from created
+       insert into public.membership (channel_id, user_id) select created.id, $4 from created
      )
      select created.id from created`,
-    [name, topic, user.id],
+    [name, topic, isPrivate, user.id],
   )
   if (!rows[0]) throw new ApiError(409, 'channel_exists', `There is a channel #${name} already.`)
   return rows[0]
 }
 
-/** Makes the person a member; harmless if they are one. What was written before counts as read. */
+/**
+ * Makes the person a member of a public channel; harmless if they are one. What was written before counts
+ * as read. A private channel is joined by invitation: who is not in it cannot tell it from one that is not there.
+ */
 export async function joinChannel({ pool, user, id }: SignedInCall): Promise<null> {
   const { rows } = await pool.query(
     `with joined as (
        insert into public.membership (channel_id, user_id, last_read_message_id)
        select c.id, $2, coalesce((select max(m.id) from public.message as m where m.channel_id = c.id), 0)
-       from public.channel as c where c.id = $1
+       from public.channel as c where c.id = $1 and not c.is_private
        on conflict do nothing
      )
-     select from public.channel as c where c.id = $1`,
+     select from public.channel as c
+     where c.id = $1 and (
+       not c.is_private
+       or exists (select from public.membership as m where m.channel_id = c.id and m.user_id = $2)
+     )`,
     [id, user.id],
   )
-  if (rows.length === 0) throw new ApiError(404, 'channel_not_found', 'This channel does not exist.')
+  if (rows.length === 0) throw channelNotFound()
   return null
 }
 

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { createChannel, joinChannel, markRead } from './channels.ts'
+import { inviteMember, leaveChannel, removeMember } from './members.ts'
 import { deleteMessage, editMessage, sendMessage } from './messages.ts'
 import { me, signIn } from './sign-in.ts'
 import type { User } from './token.ts'
@@ -32,6 +33,9 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: /^\/api\/channels$/, signedIn: createChannel },
   { method: 'POST', path: /^\/api\/channels\/(\d{1,9})\/join$/, signedIn: joinChannel },
   { method: 'POST', path: /^\/api\/channels\/(\d{1,9})\/read$/, signedIn: markRead },
+  { method: 'POST', path: /^\/api\/channels\/(\d{1,9})\/leave$/, signedIn: leaveChannel },
+  { method: 'POST', path: /^\/api\/channels\/(\d{1,9})\/invite$/, signedIn: inviteMember },
+  { method: 'POST', path: /^\/api\/channels\/(\d{1,9})\/remove$/, signedIn: removeMember },
   { method: 'POST', path: /^\/api\/messages$/, signedIn: sendMessage },
   { method: 'PATCH', path: /^\/api\/messages\/(\d{1,9})$/, signedIn: editMessage },
   { method: 'DELETE', path: /^\/api\/messages\/(\d{1,9})$/, signedIn: deleteMessage },
