@@ -88,7 +88,9 @@ export class AccessWatch {
         )
     } catch (error) {
       if (!(error instanceof RowcastError)) throw error
-      if (connection.feeds.get(id) === feed) this.#parts.following.end(connection, id, error)
+      // Who has read it may know why it cannot be read any more.
+      const reason = error.cause instanceof RowcastError ? error.cause : error
+      if (connection.feeds.get(id) === feed) this.#parts.following.end(connection, id, reason)
       return
     }
     if (connection.feeds.get(id) !== feed) return // unfollowed meanwhile, or seen to

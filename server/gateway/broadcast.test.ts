@@ -6,7 +6,7 @@ import { LiveSession, type Connection, type GatewayServer } from './connection.t
 import type { EncodedJson } from './encoded-json.ts'
 import { Following } from './following.ts'
 
-const relation = { id: 1, name: 'public.t', keyColumns: [] }
+const relation = { id: 1, name: 'public.t', visible: null, keyColumns: [] }
 const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null } as unknown as Definition
 const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]' } as unknown as Definition
 

@@ -122,9 +122,12 @@ export class Following {
   }
 }
 
-/** A relation that has changed its shape or its rights is another thing to follow: nobody slips into what was before. */
+/**
+ * A relation that has changed its shape or its rights is another thing to follow, and so it is to another role: nobody
+ * slips into what was before, or is others'.
+ */
 export function nameOf({ id, relation }: Definition): string {
-  return `${id}\n${relation.id}\n${relation.state}`
+  return `${id}\n${relation.id}\n${relation.role}\n${relation.state}`
 }
 
 /** Of a failure that is not the client's, only the code crosses the wire. */

@@ -3,7 +3,7 @@ import type { KeyText, Value } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import type { Order, Predicate } from '../../shared/subscription.ts'
 import { isRefusal } from '../db/failures.ts'
-import { fieldExpression, type ColumnInfo, type RelationInfo } from './catalogue.ts'
+import { fieldExpression, unknownColumn, type ColumnInfo, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
 import { fromJson, quote } from './select.ts'
 
@@ -53,8 +53,7 @@ export async function canonicalQuery(
   const columns = new Set<string>(orderBy.map((order) => order.column))
   const predicate = where && (await canonicalPredicate(pool, relation, where, columns))
   for (const column of columns)
-    if (!relation.columns.has(column))
-      throw new RowcastError('column_not_found', `${relation.name} has no column ${column}`)
+    if (!relation.columns.has(column)) throw unknownColumn(relation.name, column)
 
   const isOrdered = orderBy.length > 0 || limit !== null
   const named = new Set(orderBy.map((order) => order.column))
@@ -96,7 +95,7 @@ async function canonicalPredicate(
   const { column, op, value } = predicate
   columns.add(column)
   const info = relation.columns.get(column)
-  if (!info) throw new RowcastError('column_not_found', `${relation.name} has no column ${column}`)
+  if (!info) throw unknownColumn(relation.name, column)
   const refuse = (expected: string) => {
     throw new RowcastError(
       'invalid_filter',

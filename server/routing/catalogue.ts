@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { RowcastError } from '../../shared/errors.ts'
+import { RowcastError, sqlStates } from '../../shared/errors.ts'
 import { formatRelationId } from '../../shared/identifiers.ts'
 import type { Identity } from '../session/identity.ts'
 
@@ -13,25 +13,35 @@ export interface ColumnInfo {
   readonly isCompound: boolean
 }
 
-/** A tracked relation as far as reading and routing need to know it. Replaced when its shape changes. */
+/**
+ * What a tracked relation is to a role, as far as reading and routing need to know it: a column that the role may not
+ * select is not in it. Replaced when its shape changes.
+ */
 export interface RelationInfo {
   readonly id: number
   readonly oid: number
+  readonly role: string
   readonly schema: string
   readonly relation: string
   /** The canonical text of schema and relation. */
   readonly name: string
   /** Both as SQL wants them, which quotes more. */
   readonly sqlName: string
+  /** Those that the role may select; the key's are among them. */
   readonly columns: ReadonlyMap<string, ColumnInfo>
+  /** To these, what the change log says of a row is cut. Null: nothing is hidden, and the log's text goes through unread. */
+  readonly visible: ReadonlySet<string> | null
   /** In the order of the primary key. */
   readonly keyColumns: readonly string[]
-  /** SQL over the alias `t`: the row as JSON, its key as text. */
+  /** SQL over the alias `t`: the row's visible columns as JSON, its key as text. */
   readonly rowExpression: string
   readonly keyExpression: string
-  /** Changes with the columns and the key. */
+  /** Changes with the visible columns and the key. */
   readonly shape: string
-  /** Changes with the shape, the name, row security, the grants and who is a member of which role: with it, what was allowed is asked again. */
+  /**
+   * The same for every role. Changes with the shape, the name, row security, the grants and who is a member of which
+   * role: with it, what was allowed is asked again.
+   */
   readonly state: string
 }
 
@@ -58,21 +68,28 @@ const indexableTypes = [
   'name',
 ]
 
+// Of the columns, those that are there for the role.
 const relationSql = `
   select r.id, c.oid::int8::text as oid, n.nspname as schema, c.relname as relation,
          format('%I.%I', n.nspname, c.relname) as "sqlName",
-         r.key_columns as "keyColumns", event.shape(c.oid) as shape, ${stateExpression} as state,
-         event.row_expression(c.oid::regclass, 't') as "rowExpression",
+         r.key_columns as "keyColumns", ${stateExpression} as state,
+         event.shape(c.oid) || coalesce(' but ' || md5(v.hidden::text), '') as shape,
+         event.row_expression(c.oid::regclass, 't', case when v.hidden is not null then v.names end) as "rowExpression",
          event.key_expression(c.oid::regclass, 't') as "keyExpression",
-         (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'isCompound', t.typcategory in ('A', 'C'),
-                   'isIndexable', (t.typtype = 'e' or t.typname = any ($2))
-                     and coalesce((select l.collisdeterministic from pg_collation as l where l.oid = a.attcollation), true))
-                 order by a.attnum)
-            from pg_attribute as a join pg_type as t on t.oid = a.atttypid
-           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
+         v.columns, v.hidden is null as "isWhole"
     from event.tracked_relation as r
     join pg_class as c on c.oid = r.oid
     join pg_namespace as n on n.oid = c.relnamespace
+   cross join lateral (
+     select array_agg(a.attname::text order by a.attnum) filter (where a.may_select) as names,
+            array_agg(a.attname::text order by a.attnum) filter (where not a.may_select) as hidden,
+            json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'isCompound', t.typcategory in ('A', 'C'),
+              'isIndexable', (t.typtype = 'e' or t.typname = any ($2))
+                and coalesce((select l.collisdeterministic from pg_collation as l where l.oid = a.attcollation), true))
+              order by a.attnum) filter (where a.may_select) as columns
+       from (select a.*, has_column_privilege($3, a.attrelid, a.attnum, 'select') as may_select from pg_attribute as a
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as a
+       join pg_type as t on t.oid = a.atttypid) as v
    where r.oid = $1`
 
 const accessSql = `
@@ -80,19 +97,20 @@ const accessSql = `
          format('%I.%I', n.nspname, c.relname) as name, n.nspname = any (array['meta', 'event']) as "isOurs",
          exists (select from event.tracked_relation as r where r.oid = c.oid) as "isTracked",
          has_schema_privilege($2, n.oid, 'usage') as "mayUseSchema",
-         has_table_privilege($2, c.oid, 'select') as "maySelect",
-         $3::text is null or exists (select from pg_attribute as a where a.attrelid = c.oid and a.attname = $3
-           and a.attnum > 0 and not a.attisdropped) as "hasColumn",
-         coalesce((select has_column_privilege($2, c.oid, a.attnum, 'select') from pg_attribute as a
-           where a.attrelid = c.oid and a.attname = $3 and a.attnum > 0 and not a.attisdropped), false)
-           and (select bool_and(has_column_privilege($2, c.oid, k.attnum, 'select'))
-             from pg_index as i cross join unnest(i.indkey) as k (attnum) where i.indrelid = c.oid and i.indisprimary)
-           as "maySelectColumn"
+         has_any_column_privilege($2, c.oid, 'select') as "maySelectAny",
+         (select string_agg(quote_ident(k.name), ', ') from unnest(event.key_columns(c.oid)) as k (name)
+           where not has_column_privilege($2, c.oid, k.name, 'select')) as "hiddenKey",
+         quote_ident($3) as column,
+         (select has_column_privilege($2, c.oid, a.attnum, 'select') from pg_attribute as a
+           where a.attrelid = c.oid and a.attname = $3 and a.attnum > 0 and not a.attisdropped) as "maySelectColumn"
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
    where c.oid = to_regclass($1)`
 
 /**
- * Answers whether an identity may follow a relation, or one column of it, and what the relation looks like.
+ * Answers whether an identity may follow a relation, or one column of it, and what the relation is to its role.
+ *
+ * What the role may not read and what there is not are one answer, to the letter. The `cause` of such an error, which is
+ * for the server's log and for whoever has read it before, says what to grant.
  *
  * @throws {RowcastError} `relation_not_found`, `column_not_found`, `permission_denied`, `not_subscribable`,
  *   `not_tracked` or `row_security_unsupported`; each message says what to do.
@@ -101,29 +119,41 @@ export async function readRelation(
   client: pg.ClientBase | pg.Pool,
   relation: string,
   column: string | null,
-  identity: Identity,
+  { role }: Identity,
 ): Promise<RelationInfo> {
-  const access = await client.query(accessSql, [relation, identity.role, column]).then(
+  const access = await client.query(accessSql, [relation, role, column]).then(
     ({ rows }) => rows[0],
     (error: { code?: string }) => {
-      if (error.code === '42704')
-        throw new RowcastError('permission_denied', `there is no role ${identity.role}`)
+      if (error.code === '42704') throw new RowcastError('permission_denied', `there is no role ${role}`)
+      if (error.code === sqlStates.permission_denied) throw unknownRelation(relation, error) // a schema that is not ours to use
       if (error.code === '42601' || error.code === '42602' || error.code === '0A000') return undefined // no name at all
       throw error
     },
   )
-  if (!access) throw new RowcastError('relation_not_found', `there is no relation ${relation}`)
+  if (!access) throw unknownRelation(relation)
   const { name } = access
+  const denied = (what: string, grant: string) =>
+    new RowcastError('permission_denied', `role ${role} may not ${what}: ${grant} to ${role}`)
+  if (!access.mayUseSchema)
+    throw unknownRelation(relation, denied(`use the schema of ${name}`, 'grant usage on it'))
+  if (!access.maySelectAny) throw unknownRelation(relation, denied(`read ${name}`, `grant select on ${name}`))
   if (access.isOurs)
     throw new RowcastError('not_subscribable', `${name} belongs to Rowcast itself and cannot be followed`)
   if (access.kind !== 'r' && access.kind !== 'p')
     throw new RowcastError('not_subscribable', `${name} is not a table: only tables can be followed`)
-  if (!access.mayUseSchema || !(access.maySelect || (column !== null && access.maySelectColumn)))
+  if (access.hiddenKey !== null)
     throw new RowcastError(
       'permission_denied',
-      `role ${identity.role} may not read ${name}${column === null ? '' : ` column ${column}`}: grant it select on ${name}`,
+      `${name} cannot be followed: its primary key, which names its rows, may not be read`,
+      { cause: denied(`read the key of ${name}`, `grant select (${access.hiddenKey}) on ${name}`) },
     )
-  if (!access.hasColumn) throw new RowcastError('column_not_found', `${name} has no column ${column}`)
+  if (column !== null && access.maySelectColumn === null) throw unknownColumn(name, column)
+  if (column !== null && !access.maySelectColumn)
+    throw unknownColumn(
+      name,
+      column,
+      denied(`read column ${access.column} of ${name}`, `grant select (${access.column}) on ${name}`),
+    )
   if (!access.isTracked)
     throw new RowcastError(
       'not_tracked',
@@ -134,18 +164,40 @@ export async function readRelation(
       'row_security_unsupported',
       `${name} has row security enabled, which live rows do not support yet: it cannot be followed`,
     )
-  return loadRelation(client, access.oid)
+  return loadRelation(client, access.oid, role)
 }
 
-async function loadRelation(client: pg.ClientBase | pg.Pool, oid: string): Promise<RelationInfo> {
-  const row = (await client.query(relationSql, [oid, indexableTypes])).rows[0]
+function unknownRelation(relation: string, cause?: unknown): RowcastError {
+  return new RowcastError('relation_not_found', `there is no relation ${relation} that you may read`, {
+    cause,
+  })
+}
+
+/** Says the same of a column that is hidden. */
+export function unknownColumn(relation: string, column: string, cause?: unknown): RowcastError {
+  return new RowcastError('column_not_found', `${relation} has no column ${column} that you may read`, {
+    cause,
+  })
+}
+
+async function loadRelation(
+  client: pg.ClientBase | pg.Pool,
+  oid: string,
+  role: string,
+): Promise<RelationInfo> {
+  const row = (await client.query(relationSql, [oid, indexableTypes, role])).rows[0]
   if (!row) throw new RowcastError('not_tracked', `relation ${oid} is not tracked any more`)
-  const columns: ColumnInfo[] = row.columns
+  const { isWhole, ...relation } = row
+  const columns = new Map<string, ColumnInfo>(row.columns?.map((column: ColumnInfo) => [column.name, column]))
+  const name = formatRelationId(row)
+  if (!relation.keyColumns.every((column: string) => columns.has(column))) throw unknownRelation(name) // since a moment ago
   return {
-    ...row,
+    ...relation,
     oid: Number(oid),
-    name: formatRelationId(row),
-    columns: new Map(columns.map((column) => [column.name, column])),
+    role,
+    name,
+    columns,
+    visible: isWhole ? null : new Set(columns.keys()),
   }
 }
 

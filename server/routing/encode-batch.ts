@@ -20,7 +20,7 @@ export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed
     const of = batch.feeds.get(feed)
     const index = indexes.get(feed.definition.id)
     if (!of || index === undefined) continue
-    for (const { change, column } of of.deliveries) note(recipients, change, column, index)
+    for (const { change, columns } of of.deliveries) note(recipients, change, columns, index)
     if (of.moves.length > 0) orders.push(`{"for":${index},"moves":${JSON.stringify(of.moves)}}`)
   }
 
@@ -39,17 +39,17 @@ export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed
 }
 
 /** For each change the indexes of the feeds that it concerns, and the columns that they need: null for all. */
-type Recipients = Map<RoutedChange, { readonly feeds: number[]; columns: Set<string> | null }>
+type Recipients = Map<RoutedChange, { readonly feeds: number[]; columns: Delivery['columns'] }>
 
-function note(recipients: Recipients, change: RoutedChange, column: Delivery['column'], feed: number): void {
+function note(recipients: Recipients, change: RoutedChange, columns: Delivery['columns'], feed: number): void {
   const known = recipients.get(change)
   if (!known) {
-    recipients.set(change, { feeds: [feed], columns: column === null ? null : new Set([column]) })
+    recipients.set(change, { feeds: [feed], columns })
     return
   }
   if ((known.feeds.at(-1) ?? -1) < feed || !known.feeds.includes(feed)) known.feeds.push(feed)
-  if (column === null) known.columns = null
-  else known.columns?.add(column)
+  if (columns === null) known.columns = null
+  else if (known.columns && known.columns !== columns) known.columns = new Set([...known.columns, ...columns])
 }
 
 function encodeChange(

@@ -32,12 +32,17 @@ export class RoutedChange {
     this.#content ??= this.row.new === null ? {} : (JSON.parse(this.row.new) as Row)
     return this.#content
   }
+
+  /** False if all the fields that it changes are others. */
+  touches(columns: ReadonlySet<string>): boolean {
+    return Object.keys(this.content).some((column) => columns.has(column))
+  }
 }
 
-/** A change as one feed gets it: whole, or one column of it. */
+/** A change as one feed gets it: whole (null), or these columns of it. */
 export interface Delivery {
   readonly change: RoutedChange
-  readonly column: string | null
+  readonly columns: ReadonlySet<string> | null
 }
 
 /** What a batch means to one feed. */
@@ -62,8 +67,11 @@ export class RoutedBatch {
     return new RoutedChange(this.#changes++, transaction, relationName, row)
   }
 
+  /** What the feed's role may not see is left out; a change of nothing else is none. */
   deliver(feed: Feed, change: RoutedChange, column: string | null): void {
-    this.#of(feed).deliveries.push({ change, column })
+    const columns = column === null ? feed.definition.relation.visible : new Set([column])
+    if (columns !== null && change.row.op === 'field_update' && !change.touches(columns)) return
+    this.#of(feed).deliveries.push({ change, columns })
   }
 
   move(feed: Feed, moves: [string, string | null][]): void {

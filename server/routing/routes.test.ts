@@ -8,11 +8,13 @@ import { Routes } from './routes.ts'
 const relation = (id: number): RelationInfo => ({
   id,
   oid: id,
+  role: 'app_user',
   schema: 'public',
   relation: `t${id}`,
   name: `public.t${id}`,
   sqlName: `public.t${id}`,
   columns: new Map(),
+  visible: null,
   keyColumns: ['id'],
   rowExpression: '',
   keyExpression: '',

@@ -1,14 +1,17 @@
--- The select list that gives a row its encoded columns. Null if they need no encoding: then the row is good as it is.
-create or replace function event.row_columns(relation regclass, alias text, names text[] default null, types oid[] default null)
-returns text
+-- The select list that gives a row its encoded columns, or only these of them. Null if all of it is wanted and none needs
+-- encoding: then the row is good as it is.
+create or replace function event.row_columns(
+  relation regclass, alias text, names text[] default null, types oid[] default null, "only" text[] default null
+) returns text
 language sql stable set search_path = ''
 as $$
-  select string_agg(format('%s as %I', e.sql, c.name), ', ' order by c.place)
+  select string_agg(format('%s as %I', e.sql, c.name), ', ' order by c.place) filter (where e.is_wanted)
   from event.relation_columns(row_columns.relation, row_columns.names, row_columns.types) as c
   cross join lateral (
-    select format('%I.%I', row_columns.alias, c.name), event.encode_expression(c.type, format('%I.%I', row_columns.alias, c.name))
-  ) as e (plain, sql)
-  having bool_or(e.sql <> e.plain);
+    select format('%I.%I', row_columns.alias, c.name), event.encode_expression(c.type, format('%I.%I', row_columns.alias, c.name)),
+      row_columns."only" is null or c.name = any (row_columns."only")
+  ) as e (plain, sql, is_wanted)
+  having bool_or(e.sql <> e.plain or not e.is_wanted);
 $$;
 
-revoke execute on function event.row_columns(regclass, text, text[], oid[]) from public;
+revoke execute on function event.row_columns(regclass, text, text[], oid[], text[]) from public;
