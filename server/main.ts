@@ -32,7 +32,10 @@ export interface RowcastOptions {
   readonly database?: Database
   /** Any Node HTTP server; Rowcast answers under `path` and leaves the rest alone. */
   readonly httpServer: HttpServer
-  /** Who a client is: throws if it may not connect. What it returns is what PostgreSQL's grants see. */
+  /**
+   * Who a client is: throws if it may not connect. What it returns is what PostgreSQL's grants and policies see. `verifyJwt`
+   * makes one for JSON Web Tokens.
+   */
   readonly authenticate: Authenticate
   /** Where the sockets are. Default: `/rowcast`. */
   readonly path?: string
@@ -88,7 +91,7 @@ export interface Rowcast {
 /**
  * Brings a database up to date and serves its rows, live, on an HTTP server.
  *
- * @throws if there is no database, it cannot be reached, or it cannot be migrated
+ * @throws if there is no `authenticate`, or no database, or it cannot be reached, or it cannot be migrated
  *
  * @example
  * const rowcast = await createRowcast({
@@ -97,6 +100,12 @@ export interface Rowcast {
  * })
  */
 export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
+  // In plain JavaScript it may well be missing.
+  if (typeof (options.authenticate as unknown) !== 'function')
+    throw new Error(
+      'no `authenticate`: without it everybody could read everything. Give createRowcast() a function that says who a ' +
+        'client is, e.g. `authenticate: verifyJwt({ secret })` with verifyJwt from rowcast/server',
+    )
   const database = options.database ?? process.env['DATABASE_URL']
   if (database === undefined || database === '')
     throw new Error(

@@ -25,6 +25,10 @@ export type ErrorCode =
   | 'invalid_key'
   | 'unsupported_protocol'
   | 'unauthenticated'
+  /** What the client signed in with was good once. */
+  | 'expired'
+  /** What the client renewed is somebody else's. */
+  | 'identity_changed'
   | 'epoch_changed'
   | 'row_missing'
   | 'shape_changed'
