@@ -16,6 +16,8 @@ async function startPlans() {
   const client = await database.connect()
   await setupChat(client)
   const pool = new pg.Pool({ connectionString: database.url })
+  // The database goes while its connections are still closing.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   onTestFinished(async () => {
     await pool.end()
     await database[Symbol.asyncDispose]()
