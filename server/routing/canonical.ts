@@ -52,8 +52,7 @@ export async function canonicalQuery(
 ): Promise<Query> {
   const columns = new Set<string>(orderBy.map((order) => order.column))
   const predicate = where && (await canonicalPredicate(pool, relation, where, columns))
-  for (const column of columns)
-    if (!relation.columns.has(column)) throw unknownColumn(relation.name, column)
+  for (const column of columns) if (!relation.columns.has(column)) throw unknownColumn(relation.name, column)
 
   const isOrdered = orderBy.length > 0 || limit !== null
   const named = new Set(orderBy.map((order) => order.column))

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { RowcastError, sqlStates } from '../../shared/errors.ts'
 import { formatRelationId } from '../../shared/identifiers.ts'
 import type { Identity } from '../session/identity.ts'
+import { readRowSecurity, type RowSecurity } from './row-security.ts'
 
 export interface ColumnInfo {
   readonly name: string
@@ -36,18 +37,21 @@ export interface RelationInfo {
   /** SQL over the alias `t`: the row's visible columns as JSON, its key as text. */
   readonly rowExpression: string
   readonly keyExpression: string
+  /** Which rows the role may see, and on what that depends. Null: all. */
+  readonly security: RowSecurity | null
   /** Changes with the visible columns and the key. */
   readonly shape: string
   /**
-   * The same for every role. Changes with the shape, the name, row security, the grants and who is a member of which
-   * role: with it, what was allowed is asked again.
+   * The same for every role. Changes with the shape, the name, row security and its policies, the grants and who is a
+   * member of which role: with it, what was allowed is asked again.
    */
   readonly state: string
 }
 
 /** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
-const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relowner, c.relacl, n.nspacl,
-  (select md5(string_agg(m.roleid || '>' || m.member, ' ' order by m.roleid, m.member)) from pg_auth_members as m),
+const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
+  (select md5(string_agg(m::text, ' ' order by m::text)) from pg_auth_members as m),
+  case when c.relrowsecurity then (select event.row_security_state()) end,
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
     where a.attrelid = c.oid and a.attacl is not null))`
 
@@ -197,6 +201,7 @@ async function loadRelation(
     role,
     name,
     columns,
+    security: await readRowSecurity(client, Number(oid), role),
     visible: isWhole ? null : new Set(columns.keys()),
   }
 }

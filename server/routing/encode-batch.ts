@@ -41,7 +41,12 @@ export function encodeBatch(to: string, batch: RoutedBatch, feeds: readonly Feed
 /** For each change the indexes of the feeds that it concerns, and the columns that they need: null for all. */
 type Recipients = Map<RoutedChange, { readonly feeds: number[]; columns: Delivery['columns'] }>
 
-function note(recipients: Recipients, change: RoutedChange, columns: Delivery['columns'], feed: number): void {
+function note(
+  recipients: Recipients,
+  change: RoutedChange,
+  columns: Delivery['columns'],
+  feed: number,
+): void {
   const known = recipients.get(change)
   if (!known) {
     recipients.set(change, { feeds: [feed], columns })

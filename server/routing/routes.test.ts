@@ -14,6 +14,7 @@ const relation = (id: number): RelationInfo => ({
   name: `public.t${id}`,
   sqlName: `public.t${id}`,
   columns: new Map(),
+  security: null,
   visible: null,
   keyColumns: ['id'],
   rowExpression: '',
