@@ -32,7 +32,7 @@ beforeEach(async () => {
     create table person (id int primary key, name text not null, score int not null);
     select event.track('person');
     insert into person values (1, 'joe', 12), (2, 'ann', 16), (3, 'bob', 5), (4, 'eve', 9)`)
-  server = await startRowcast(database.url)
+  server = await startRowcast(database)
 })
 
 afterEach(async () => {
@@ -186,7 +186,7 @@ test('E-65 after the server has been away, a page has what it missed, and has sh
   await server[Symbol.asyncDispose]()
   await until(() => expect(store.getState().connection.status).toBe('reconnecting'))
   await sql.query(`update person set score = 1 where name = 'ann'; delete from person where name = 'bob'`)
-  server = await startRowcast(database.url, { port })
+  server = await startRowcast(database, { port })
   await until(() => expect(plain.getSnapshot().data).toHaveLength(3))
   expect(ordered.getSnapshot().data?.map(({ name }) => name)).toEqual(['ann', 'eve'])
   expect(plain.getSnapshot().data?.find(({ id }) => id === 1)).toBe(before?.find(({ id }) => id === 1))
@@ -204,7 +204,7 @@ test('E-65 a history that broke resets the page, with fresh rows and without fla
   await server[Symbol.asyncDispose]()
   // what a crash does: the unlogged table is empty, and the last changes may be gone
   await sql.query('truncate event.incarnation; delete from person where id = 4; truncate event.change')
-  server = await startRowcast(database.url, { port })
+  server = await startRowcast(database, { port })
   await until(() => expect(rows.getSnapshot().data?.map(({ id }) => id)).toEqual([1, 2, 3]))
   expect(store.getState().connection.status).toBe('live')
   expect([...statuses]).toEqual(['ready'])
@@ -283,7 +283,7 @@ test('a session that the server has forgotten is replaced, and the page goes on'
   const { port } = server
   await server[Symbol.asyncDispose]()
   await sql.query('delete from event.session; delete from person where id = 4')
-  server = await startRowcast(database.url, { port })
+  server = await startRowcast(database, { port })
   await until(() => expect(rows()).toHaveLength(3))
   expect(store.getState().connection.status).toBe('live')
 })

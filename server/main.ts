@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { pino, type Logger } from 'pino'
 import { Server } from 'socket.io'
 import { defaultPath } from '../shared/protocol.ts'
-import { migrate } from './db/migrate.ts'
+import { ensureInstalled } from './db/installation.ts'
 import { createPools, snapshotConnections, type Pools } from './db/pools.ts'
 import type { Database } from './db/pool.ts'
 import { AccessWatch } from './gateway/access-watch.ts'
@@ -91,7 +91,8 @@ export interface Rowcast {
 /**
  * Brings a database up to date and serves its rows, live, on an HTTP server.
  *
- * @throws if there is no `authenticate`, or no database, or it cannot be reached, or it cannot be migrated
+ * @throws if there is no `authenticate`, or no database, or it cannot be reached, or Rowcast's schemas in it are out of date
+ *   and not the user's to change
  *
  * @example
  * const rowcast = await createRowcast({
@@ -116,7 +117,7 @@ export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
     logger.warn({ err: error }, 'an idle database connection broke'),
   )
   try {
-    await prepare(pools, options.setup)
+    await prepare(pools, options.setup, logger)
     return await serve({ ...options, database }, pools, logger)
   } catch (error) {
     await pools.close()
@@ -124,10 +125,12 @@ export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
   }
 }
 
-async function prepare(pools: Pools, setup: RowcastOptions['setup']): Promise<void> {
+async function prepare(pools: Pools, setup: RowcastOptions['setup'], logger: Logger): Promise<void> {
   const client = await pools.app.connect()
   try {
-    await migrate(client)
+    const { state, release } = await ensureInstalled(client)
+    if (state === 'newer')
+      logger.warn({ release }, 'a later release of Rowcast has brought its schemas up to date')
     await setup?.(client)
   } finally {
     client.release()

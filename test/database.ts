@@ -1,16 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { databaseName, testServer, urlOfDatabase } from './server.ts'
+import { databaseName, readerRole, serverRole, testServer, urlOfDatabase, urlOfUser } from './server.ts'
 
 /** A database of a test's own. Disposing it closes its connections and drops it. */
 export interface TestDatabase extends AsyncDisposable {
   readonly name: string
   readonly url: string
+  /** As the user that runs Rowcast's servers: no superuser, with what `event.grant_server` grants. */
+  readonly serverUrl: string
+  /** As which a client may read everything that row security leaves. */
+  readonly reader: string
   /** A new connection, as superuser. It need not be closed. */
   connect(): Promise<pg.Client>
   /**
-   * Creates a role that can log in, with a name that no other test has; dropped with the database.
+   * Creates a role that can log in, with a name that no other test has; dropped with the database. Servers may act as it.
    *
    * @param attributes as in `create role`, e.g. `nologin` or `bypassrls`
    */
@@ -34,6 +38,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return {
     name,
     url,
+    serverUrl: urlOfUser(url, serverRole(server.run), server.run),
+    reader: readerRole(server.run),
     async connect() {
       const client = new pg.Client(url)
       client.on('error', () => undefined) // a test that ends it sees its queries fail
@@ -43,7 +49,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     },
     async createRole(attributes = 'login') {
       const role = databaseName(server.run, `role_${randomBytes(4).toString('hex')}`)
-      await asAdmin(server.url, (admin) => admin.query(`create role ${role} ${attributes}`))
+      await asAdmin(server.url, (admin) =>
+        admin.query(`create role ${role} ${attributes}; grant ${role} to ${serverRole(server.run)}`),
+      )
       roles.push(role)
       return role
     },

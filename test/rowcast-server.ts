@@ -2,7 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createRowcast, type Authenticate, type Rowcast, type RowcastOptions } from '../server/index.ts'
-import { createTestDatabase } from './database.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 
 /** A Rowcast server on a port of its own, closed when disposed of. */
 export interface RowcastServer extends AsyncDisposable {
@@ -19,17 +19,26 @@ export function authenticateByName(defaultRole: string): Authenticate {
   })
 }
 
-/** Serves a database. `port` 0 picks a free one. */
+/**
+ * Serves a database. `port` 0 picks a free one.
+ *
+ * @param database a test database is served as in production, by a user that is no superuser; one of a
+ *   connection string by the user that it names. Everybody is the reader of the former, or that user.
+ */
 export async function startRowcast(
-  database: string,
+  database: TestDatabase | string,
   options: Partial<RowcastOptions> & { port?: number } = {},
 ): Promise<RowcastServer> {
+  const [url, role] =
+    typeof database === 'string'
+      ? [database, new URL(database).username]
+      : [database.serverUrl, database.reader]
   const { port = 0, ...rest } = options
   const httpServer = createServer((_request, response) => response.writeHead(404).end())
   const rowcast = await createRowcast({
-    database,
+    database: url,
     httpServer,
-    authenticate: authenticateByName(new URL(database).username),
+    authenticate: authenticateByName(role),
     logger: pino({ level: process.env['ROWCAST_TEST_LOG'] ?? 'silent' }),
     ...rest,
   })
@@ -51,7 +60,7 @@ export async function startOnNewDatabase(sql: string, options: Partial<RowcastOp
   const database = await createTestDatabase()
   const admin = await database.connect()
   await admin.query(sql)
-  const server = await startRowcast(database.url, options)
+  const server = await startRowcast(database, options)
   return {
     database,
     admin,

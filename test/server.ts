@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { migrate } from '../server/db/migrate.ts'
 import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts'
 
 /** Set for the processes that run tests: where the server is, and what their databases are cloned from. */
@@ -18,6 +18,14 @@ const prefix = 'rowcast_test'
 /** The names of the databases of one run. A number apart, so that runs at the same time do not meet. */
 export function databaseName(run: string, name: string | number): string {
   return `${prefix}_${run}_${name}`
+}
+
+/** The roles of a run: the user that runs Rowcast's servers, no superuser, and one as which everything may be read. */
+export function serverRole(run: string): string {
+  return databaseName(run, 'server')
+}
+export function readerRole(run: string): string {
+  return databaseName(run, 'reader')
 }
 
 /** What the tests of this process were given by `startTestServer`. */
@@ -44,7 +52,8 @@ export async function startTestServer(): Promise<() => Promise<void>> {
   const run = String(randomInt(2 ** 31 - 1))
   await admin.query('select pg_advisory_lock($1, $2)', [runLock, run])
   await dropLeftovers(admin)
-  await createTemplate(admin, server.url, databaseName(run, 'template'))
+  await createRoles(admin, run)
+  await createTemplate(admin, server.url, run)
   process.env[urlVariable] = server.url
   process.env[runVariable] = run
   return async () => {
@@ -75,15 +84,21 @@ async function ownOrEmbedded(): Promise<Server> {
   return { url: embedded.url, isEmbedded: true, stop: () => embedded.stop() }
 }
 
-async function createTemplate(admin: pg.Client, url: string, name: string): Promise<void> {
+async function createRoles(admin: pg.Client, run: string): Promise<void> {
+  const [server, reader] = [serverRole(run), readerRole(run)]
+  await admin.query(
+    `create role ${server} login password '${run}'; create role ${reader}; grant pg_read_all_data to ${reader}; grant ${reader} to ${server}`,
+  )
+}
+
+async function createTemplate(admin: pg.Client, url: string, run: string): Promise<void> {
+  const name = databaseName(run, 'template')
   await admin.query(`create database ${name}`)
-  const migrate = new URL('../server/db/migrate.ts', import.meta.url)
-  if (!existsSync(migrate)) return
-  const { migrate: run } = (await import(migrate.href)) as { migrate(client: pg.Client): Promise<unknown> }
   const client = new pg.Client(urlOfDatabase(url, name))
   await client.connect()
   try {
-    await run(client)
+    await migrate(client)
+    await client.query('select event.grant_server($1)', [serverRole(run)])
   } finally {
     await client.end()
   }
@@ -121,4 +136,9 @@ export function urlOfDatabase(url: string, name: string): string {
   const other = new URL(url)
   other.pathname = `/${name}`
   return other.href
+}
+
+/** The same database's address for another user. */
+export function urlOfUser(url: string, user: string, password: string): string {
+  return Object.assign(new URL(url), { username: user, password }).href
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { release } from '../release.ts'
 import { devCommand } from './dev.ts'
 import { explain } from './explain.ts'
 import { logCommand } from './log.ts'
@@ -9,16 +10,9 @@ import { serveCommand } from './serve.ts'
 import { sessionsCommand } from './sessions.ts'
 import { trackCommand, untrackCommand } from './track.ts'
 
-/** Nearest above this file: in the sources and in the built package it is not equally far. */
-function version(folder = new URL('.', import.meta.url)): string {
-  const file = new URL('package.json', folder)
-  if (!existsSync(file)) return version(new URL('..', folder))
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-}
-
 const program = new Command('rowcast')
   .description('PostgreSQL rows, live in React.')
-  .version(version(), '-V, --version')
+  .version(release, '-V, --version')
   .showHelpAfterError('(rowcast --help says more)')
   .addHelpText(
     'after',

@@ -1,17 +1,15 @@
-import { readFile, readdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { release } from '../release.ts'
 import { readOnlyState, sqlStateOf } from './failures.ts'
-
-/** The SQL files, in the repository and in the package alike: beside the folder of the compiled server. */
-const sqlFolder = new URL('../../sql/', import.meta.url)
+import { readSqlFiles, type SqlFile, type SqlFiles } from './sql-files.ts'
 
 /** Any number will do that nobody else locks: servers that start at once migrate one after the other. */
 const migrationLock = '7310866249043117300'
 
 /**
  * Brings the schemas `meta` and `event` up to date: applies each file of `sql/migrations` that has not been applied
- * to this database, in the order of their names, then all of `sql/functions` anew. In one transaction: all or nothing.
+ * to this database, in the order of their names, then all of `sql/functions` anew, and grants what is new to the roles
+ * that run servers. In one transaction: all or nothing.
  *
  * Harmless to repeat, and to run from several servers at once. A migration that has been applied is never looked at
  * again, so it must never be edited.
@@ -31,59 +29,61 @@ export async function migrate(database: pg.ClientBase | string): Promise<void> {
 }
 
 async function migrateWith(client: pg.ClientBase): Promise<void> {
-  const migrations = await sqlFiles('migrations/')
-  const functions = await sqlFiles('functions/')
-
+  const files = await readSqlFiles()
   await client.query('begin')
   try {
-    await client.query(`select pg_advisory_xact_lock(${migrationLock})`)
-    // Functions may call one another, whatever the order of their files.
-    await client.query(`set local check_function_bodies = off; set local client_min_messages = warning`)
-    await client.query(`
-      create schema if not exists event;
-      create table if not exists event.migration (
-        name text constraint migration_pkey primary key,
-        applied_at timestamptz not null default now()
-      )`)
-    const { rows } = await client.query<{ name: string }>('select name from event.migration')
-    const applied = new Set(rows.map(({ name }) => name))
-    for (const file of migrations) {
-      const name = file.slice('migrations/'.length)
-      if (applied.has(name)) continue
-      await apply(client, file)
-      await client.query('insert into event.migration (name) values ($1)', [name])
-    }
-    for (const file of functions) await apply(client, file)
-    await client.query('select event.refresh_capture()')
+    await applyAll(client, files)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback').catch(() => {}) // the connection may be gone; the first error says more
-    if (sqlStateOf(error) === readOnlyState)
-      throw new Error(
-        'the database is read-only, as a standby is that has not been promoted: connect to the primary, ' +
-          'where Rowcast keeps its sessions and the change log',
-        { cause: error },
-      )
+    if (sqlStateOf(error) === readOnlyState) throw readOnlyError(error)
     throw error
   }
 }
 
-async function apply(client: pg.ClientBase, file: string): Promise<void> {
-  const sql = await readFile(new URL(file, sqlFolder), 'utf8')
+/** What is to be done about a database that takes nothing in. */
+export function readOnlyError(cause?: unknown): Error {
+  return new Error(
+    'the database is read-only, as a standby is that has not been promoted: connect to the primary, ' +
+      'where Rowcast keeps its sessions and the change log',
+    { cause },
+  )
+}
+
+async function applyAll(client: pg.ClientBase, { migrations, functions, digest }: SqlFiles): Promise<void> {
+  await client.query(`select pg_advisory_xact_lock(${migrationLock})`)
+  // Functions may call one another, whatever the order of their files.
+  await client.query(`set local check_function_bodies = off; set local client_min_messages = warning`)
+  await client.query(`
+    create schema if not exists event;
+    create table if not exists event.migration (
+      name text constraint migration_pkey primary key,
+      applied_at timestamptz not null default now()
+    )`)
+  const { rows } = await client.query<{ name: string }>('select name from event.migration')
+  const applied = new Set(rows.map(({ name }) => name))
+  for (const file of migrations) {
+    const name = file.path.slice('migrations/'.length)
+    if (applied.has(name)) continue
+    await apply(client, file)
+    await client.query('insert into event.migration (name) values ($1)', [name])
+  }
+  for (const file of functions) await apply(client, file)
+  await client.query('select event.refresh_capture()')
+  await client.query('select event.grant_server(s.role) from event.server_roles() as s (role)')
+  await client.query(
+    `insert into event.installation (release, digest) values ($1, $2)
+     on conflict (is_only) do update set release = excluded.release, digest = excluded.digest`,
+    [release, digest],
+  )
+}
+
+async function apply(client: pg.ClientBase, { path, sql }: SqlFile): Promise<void> {
   try {
     await client.query(sql)
   } catch (error) {
-    throw new Error(`sql/${file}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`sql/${path}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     })
   }
-}
-
-/** The names of the SQL files in a folder and its folders, in order of their paths. */
-async function sqlFiles(folder: string): Promise<string[]> {
-  const names = await readdir(fileURLToPath(new URL(folder, sqlFolder)), { recursive: true })
-  return names
-    .filter((name) => name.endsWith('.sql'))
-    .map((name) => folder + name.replaceAll('\\', '/'))
-    .sort()
 }

@@ -132,7 +132,7 @@ test('E-17 E-19 a session that is attached elsewhere gets what it follows, and w
   await using at = await startOnNewDatabase(
     `create table a (id int primary key); create table b (id int primary key); select event.track('a'); select event.track('b')`,
   )
-  await using elsewhere = await startRowcast(at.database.url)
+  await using elsewhere = await startRowcast(at.database)
   const here = await attached(at.server.url, [tableA])
   await at.admin.query('insert into a values (1)')
   const { to } = await here.next('batch')

@@ -6,7 +6,7 @@ import { TestSocket } from '../../test/socket.ts'
 
 test('who does not leave is waited for no longer than was said, and nobody is let in', async () => {
   await using database = await createTestDatabase()
-  await using server = await startRowcast(database.url)
+  await using server = await startRowcast(database)
   await using stubborn = new TestSocket(server.url)
   await stubborn.attach()
   const told = new Promise((resolve) => stubborn.socket.on('leave', resolve))
@@ -24,6 +24,6 @@ test('who does not leave is waited for no longer than was said, and nobody is le
 
 test('a server that serves nobody need not be waited for', async () => {
   await using database = await createTestDatabase()
-  await using server = await startRowcast(database.url)
+  await using server = await startRowcast(database)
   await server.rowcast.drain(3_600_000)
 })

@@ -18,7 +18,7 @@ beforeAll(async () => {
     create table guarded (id int primary key); alter table guarded enable row level security;
     create view adults as select * from person;
     select event.track('person'), event.track('seat'), event.track('guarded')`)
-  server = await startRowcast(database.url)
+  server = await startRowcast(database)
 })
 
 afterAll(async () => {
@@ -242,7 +242,7 @@ test('E-30 after unsubscribing nothing is delivered; an unknown subscription is 
 
 test('N14 E-39 what a role may not select is not there for it: the relation, or a column', async () => {
   const role = `reader_${process.pid}_${Date.now()}`
-  await sql.query(`create role ${role}; grant ${role} to current_user`)
+  await sql.query(`create role ${role}; grant ${role} to ${new URL(database.serverUrl).username}`)
   try {
     await using socket = await attached({ role })
     const ask = (subscription: object) => socket.request('subscribe', { subscription })

@@ -3,6 +3,7 @@ import type { KeyText, Value } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import type { Order, Predicate } from '../../shared/subscription.ts'
 import { isRefusal } from '../db/failures.ts'
+import { queryAs, type Identity } from '../session/identity.ts'
 import { fieldExpression, unknownColumn, type ColumnInfo, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
 import { fromJson, quote } from './select.ts'
@@ -10,6 +11,7 @@ import { fromJson, quote } from './select.ts'
 /** @throws {RowcastError} `invalid_key`. */
 export async function canonicalKey(
   pool: pg.Pool,
+  identity: Identity,
   relation: RelationInfo,
   key: readonly Value[],
 ): Promise<KeyText> {
@@ -22,12 +24,14 @@ export async function canonicalKey(
   const plain = keyColumns.map((column, i) => plainValue(relation.columns.get(column)?.type, key[i] ?? null))
   if (plain.every((value) => value !== undefined)) return JSON.stringify(plain)
   try {
-    const { rows } = await pool.query(`select key_text from event.resolve_key($1::oid::regclass, $2)`, [
-      relation.oid,
-      JSON.stringify(key),
-    ])
-    if (rows[0].key_text === null) throw new RowcastError('invalid_key', 'a key holds no null')
-    return rows[0].key_text
+    const [found] = await queryAs<{ key_text: KeyText | null }>(
+      pool,
+      identity,
+      `select key_text from event.resolve_key($1::oid::regclass, $2)`,
+      [relation.oid, JSON.stringify(key)],
+    )
+    if (!found?.key_text) throw new RowcastError('invalid_key', 'a key holds no null')
+    return found.key_text
   } catch (error) {
     if (!isRefusal(error)) throw error
     throw new RowcastError(
@@ -45,13 +49,14 @@ export async function canonicalKey(
  */
 export async function canonicalQuery(
   pool: pg.Pool,
+  identity: Identity,
   relation: RelationInfo,
   where: Predicate | null,
   orderBy: readonly Order[],
   limit: number | null,
 ): Promise<Query> {
   const columns = new Set<string>(orderBy.map((order) => order.column))
-  const predicate = where && (await canonicalPredicate(pool, relation, where, columns))
+  const predicate = where && (await canonicalPredicate(pool, identity, relation, where, columns))
   for (const column of columns) if (!relation.columns.has(column)) throw unknownColumn(relation.name, column)
 
   const isOrdered = orderBy.length > 0 || limit !== null
@@ -82,11 +87,12 @@ export async function canonicalQuery(
 /** Values as the change log encodes them, conditions of an `and` or `or` sorted: one text for one meaning. */
 async function canonicalPredicate(
   pool: pg.Pool,
+  identity: Identity,
   relation: RelationInfo,
   predicate: Predicate,
   columns: Set<string>,
 ): Promise<Predicate> {
-  const inner = (part: Predicate) => canonicalPredicate(pool, relation, part, columns)
+  const inner = (part: Predicate) => canonicalPredicate(pool, identity, relation, part, columns)
   if ('and' in predicate) return { and: sorted(await Promise.all(predicate.and.map(inner))) }
   if ('or' in predicate) return { or: sorted(await Promise.all(predicate.or.map(inner))) }
   if ('not' in predicate) return { not: await inner(predicate.not) }
@@ -112,10 +118,10 @@ async function canonicalPredicate(
       return { column, op, value }
     case 'in':
       if (!Array.isArray(value)) return refuse('a list')
-      return { column, op, value: await canonicalValues(pool, relation, column, info, value) }
+      return { column, op, value: await canonicalValues(pool, identity, relation, column, info, value) }
     default: {
       if (value === null) return refuse('a value; for null use is_null')
-      const [canonical = null] = await canonicalValues(pool, relation, column, info, [value])
+      const [canonical = null] = await canonicalValues(pool, identity, relation, column, info, [value])
       return { column, op, value: canonical }
     }
   }
@@ -130,6 +136,7 @@ function sorted(parts: Predicate[]): Predicate[] {
 
 async function canonicalValues(
   pool: pg.Pool,
+  identity: Identity,
   relation: RelationInfo,
   column: string,
   info: ColumnInfo,
@@ -138,7 +145,9 @@ async function canonicalValues(
   const plain = values.map((value) => plainValue(info.type, value))
   if (plain.every((value) => value !== undefined)) return plain
   try {
-    const { rows } = await pool.query(
+    const rows = await queryAs<{ field: string }>(
+      pool,
+      identity,
       `select (${await fieldExpression(pool, relation, column)})::text as field
          from json_array_elements($1::json) with ordinality as v (value, place)
         cross join lateral (select ${fromJson('v.value', info)} as ${quote(column)}) as t order by v.place`,

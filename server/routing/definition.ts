@@ -49,7 +49,7 @@ export async function define(
         column: subscription.column,
       }
     case 'row': {
-      const key = await canonicalKey(pool, relation, subscription.key)
+      const key = await canonicalKey(pool, identity, relation, subscription.key)
       return {
         id: idOf('row', formatRowId({ ...relation, key: JSON.parse(key) })),
         kind: 'row',
@@ -58,7 +58,7 @@ export async function define(
       }
     }
     case 'field': {
-      const key = await canonicalKey(pool, relation, subscription.key)
+      const key = await canonicalKey(pool, identity, relation, subscription.key)
       const { column } = subscription
       const id = idOf('field', formatFieldId({ ...relation, key: JSON.parse(key), column }))
       return { id, kind: 'field', relation, key, column }
@@ -67,7 +67,14 @@ export async function define(
       const { where, orderBy, limit } = subscription
       if (!where && !orderBy && limit === undefined)
         return { id: idOf('table', relation.name), kind: 'table', relation, query: null }
-      const query = await canonicalQuery(pool, relation, where ?? null, orderBy ?? [], limit ?? null)
+      const query = await canonicalQuery(
+        pool,
+        identity,
+        relation,
+        where ?? null,
+        orderBy ?? [],
+        limit ?? null,
+      )
       const id = `query:${relation.name}:${hash(JSON.stringify([query.where, query.orderBy, query.limit])).slice(0, 32)}`
       const definition: Definition = { id, kind: 'table', relation, query }
       await tryOut(pool, relation, query, identity)

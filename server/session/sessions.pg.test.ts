@@ -14,8 +14,8 @@ beforeAll(async () => {
   database = await createTestDatabase()
   sql = await database.connect()
   await sql.query(`create table item (id int primary key, name text); select event.track('item')`)
-  here = await startRowcast(database.url, { sessions: { maxPerIdentity: 3 } })
-  there = await startRowcast(database.url)
+  here = await startRowcast(database, { sessions: { maxPerIdentity: 3 } })
+  there = await startRowcast(database)
 })
 afterAll(async () => {
   await Promise.all([here, there].map((server) => server[Symbol.asyncDispose]()))
@@ -61,7 +61,7 @@ test('sign out everywhere: all sessions of a user end, and nobody else’s', asy
   await using two = new TestSocket(there.url, { sub: 'bob' })
   await using other = new TestSocket(there.url, { sub: 'bobby' })
   await using nobody = new TestSocket(there.url)
-  const role = new URL(database.url).username
+  const role = database.reader
   for (const socket of [one, two, other, nobody]) await attach(socket)
   expect(await there.rowcast.sessions.endAll({ role, sub: 'bob' })).toBe(2)
   await Promise.all([disconnected(one), disconnected(two)])
@@ -105,7 +105,7 @@ test('sessions are listed with whose they are, what they follow and whether they
   await using socket = new TestSocket(here.url, { sub: 'cleo' })
   const { session } = await attach(socket, { subscriptions: [items] })
   const list = () => there.rowcast.sessions.list({ sub: 'cleo' })
-  const role = new URL(database.url).username
+  const role = database.reader
   const [info] = await list()
   expect(info).toEqual({
     id: session.id,
@@ -165,7 +165,7 @@ test('who has as many sessions in use as the limit is told so, and may go on whe
 })
 
 test('a server that closes has nothing attached any more', async () => {
-  const third = await startRowcast(database.url)
+  const third = await startRowcast(database)
   const socket = new TestSocket(third.url, { sub: 'gil' })
   await attach(socket)
   await third[Symbol.asyncDispose]()
@@ -173,7 +173,7 @@ test('a server that closes has nothing attached any more', async () => {
 })
 
 test('an idle page keeps its session, an end that was not told is found, and what nobody uses expires', async () => {
-  await using server = await startRowcast(database.url, { sessions: { expireAfterMs: 3_000 } })
+  await using server = await startRowcast(database, { sessions: { expireAfterMs: 3_000 } })
   const idle = new TestSocket(server.url, { sub: 'hal' })
   const untold = new TestSocket(server.url, { sub: 'hal' })
   const [kept, lost] = [await attach(idle), await attach(untold)]

@@ -86,7 +86,7 @@ async function run({ tables, writers, clients, bounds, cutsMs }: Scenario): Prom
   const admin = await database.connect()
   await admin.query(`create sequence law_order; ${tables.map(createTable).join(' ')}
     create table law_end (id int primary key); select event.track('law_end')`)
-  await using server = await startRowcast(database.url, bounds)
+  await using server = await startRowcast(database, bounds)
   const history = new History()
   const observers = clients.map((followings) => observe(server.url, followings))
 

@@ -2,3 +2,5 @@
 create or replace function event.atom_id(relation text, key text, column_name text) returns text
 language sql immutable parallel safe set search_path = ''
 as $$ select relation || '.' || meta.format_key(key::jsonb) || coalesce('.' || meta.escape_name(column_name), '') $$;
+
+revoke execute on function event.atom_id(text, text, text) from public;

@@ -9,3 +9,5 @@ begin
   return event.make_snapshot(pg_snapshot_xmax(v_now), array(select pg_snapshot_xip(v_now)) || pg_current_xact_id_if_assigned());
 end;
 $$;
+
+revoke execute on function event.current_position() from public;

@@ -5,3 +5,5 @@ as $$
   select format('%s:%s:%s', coalesce((array_agg(x.xid order by x.xid))[1], xmax), xmax, string_agg(x.xid::text, ',' order by x.xid))::pg_snapshot
   from (select distinct u.xid from unnest(but_for) as u (xid) where u.xid < xmax) as x
 $$;
+
+revoke execute on function event.make_snapshot(xid8, xid8[]) from public;

@@ -1,5 +1,5 @@
 -- May the caller use this session? Its owner may and the roles that the owner has granted it to; and always
--- superusers and the owner of Rowcast's schemas. A session with a token is used by way of the server only.
+-- those of event.is_keeper(). A session with a token is used by way of the server only.
 create or replace function event.may_use(session event.session) returns boolean
 language sql stable security definer set search_path = ''
 as $$

@@ -10,3 +10,5 @@ as $$
            case when pg_snapshot_xmax(one) > pg_snapshot_xmax(other) then other else one end
   ) as o (later, earlier)
 $$;
+
+revoke execute on function event.merge_positions(pg_snapshot, pg_snapshot) from public;

@@ -17,3 +17,5 @@ begin
   end;
 end;
 $$;
+
+revoke execute on function event.notification(bigint, xid8, event.operation, text, text, text[], json) from public;

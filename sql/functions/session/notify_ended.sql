@@ -13,5 +13,7 @@ begin
 end;
 $$;
 
+revoke execute on function event.notify_ended() from public;
+
 create or replace trigger session_notify_ended after delete on event.session
   referencing old table as ended for each statement execute function event.notify_ended();

@@ -6,3 +6,5 @@ as $$
   from json_each("row") with ordinality as f (key, value, place)
   where f.key = any (columns)
 $$;
+
+revoke execute on function event.pick(json, text[]) from public;

@@ -5,7 +5,7 @@ as $$
 declare
   v_session constant event.session := event.require_session(session);
 begin
-  if event.is_member(event.caller(), array[v_session.owner, event.keeper()]) then
+  if event.is_keeper() or event.is_member(event.caller(), array[v_session.owner]) then
     return v_session;
   end if;
   raise exception using errcode = '42501', message = format('must be owner of session %s', session);

@@ -3,3 +3,5 @@
 create or replace function event.session_lock_class() returns integer
 language sql immutable parallel safe
 return 1919910771;
+
+revoke execute on function event.session_lock_class() from public;

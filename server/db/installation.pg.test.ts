@@ -1,0 +1,152 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { urlOfUser } from '../../test/server.ts'
+import { release } from '../release.ts'
+import { ensureInstalled, readInstallation } from './installation.ts'
+import { migrate } from './migrate.ts'
+
+let database: TestDatabase
+let owner: pg.Client
+let role: string
+let server: pg.Client
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  owner = await database.connect()
+  role = await database.createRole(`login password 'secret'`)
+  server = new pg.Client(urlOfUser(database.url, role, 'secret'))
+  await server.connect()
+})
+afterAll(async () => {
+  await server.end()
+  await database[Symbol.asyncDispose]()
+})
+
+test('a role that was granted nothing is told what to do', async () => {
+  await expect(ensureInstalled(server)).rejects.toThrow(
+    `role ${role} may not run a Rowcast server on this database: run \`rowcast migrate --server-role ${role}\` as `,
+  )
+})
+
+test('a role that was granted what a server needs goes on, and changes nothing', async () => {
+  await owner.query('select event.grant_server($1)', [role])
+  expect(await ensureInstalled(server)).toMatchObject({
+    state: 'current',
+    isServer: true,
+    isOwner: false,
+    user: role,
+  })
+})
+
+test('where the schemas are out of date, it says who can bring them up to date', async () => {
+  await owner.query(`update event.installation set digest = 'of an older release'`)
+  await expect(ensureInstalled(server)).rejects.toThrow(
+    `role ${role} may not change them: run \`rowcast migrate\` as `,
+  )
+  await ensureInstalled(owner)
+  expect(await readInstallation(server)).toMatchObject({ state: 'current', release })
+})
+
+test('what a newer release has brought is left alone, by the owner too', async () => {
+  await owner.query(`update event.installation set digest = 'of a newer release', release = '999.0.0'`)
+  for (const client of [server, owner])
+    expect(await ensureInstalled(client)).toMatchObject({ state: 'newer', release: '999.0.0' })
+  await migrate(owner)
+})
+
+test('what a migration brings is granted to those who run servers', async () => {
+  await owner.query(
+    `revoke execute on function event.bell_take() from ${role}; revoke select on event.retention from ${role}`,
+  )
+  await expect(server.query('select event.bell_take()')).rejects.toThrow('permission denied')
+  await migrate(owner)
+  expect((await server.query('select max_age from event.retention')).rows).toHaveLength(1)
+  await server.query('select event.bell_take()')
+})
+
+test('only the owner of the schemas lets a role run servers, and only one that exists', async () => {
+  await expect(server.query('select event.grant_server($1)', [role])).rejects.toThrow('permission denied')
+  await expect(owner.query(`select event.grant_server('nobody_at_all')`)).rejects.toThrow(
+    'role nobody_at_all does not exist',
+  )
+})
+
+test('of what a server needs nothing is missing, and it may read neither the change log nor tables', async () => {
+  await owner.query(
+    `create table secret (id int primary key); select event.track('secret'); insert into secret values (1)`,
+  )
+  const { rows } = await server.query('select object from event.server_grants()')
+  expect(rows.length).toBeGreaterThan(20)
+  for (const denied of ['select from event.change', 'select from event.change_0', 'select from secret'])
+    await expect(server.query(denied), denied).rejects.toThrow('permission denied')
+  for (const denied of [
+    `select event.retain(null, null)`,
+    'select event.adopt_log()',
+    'truncate event.session',
+    'create table event.mine (id int)',
+  ])
+    await expect(server.query(denied), denied).rejects.toThrow(/permission denied/)
+})
+
+test('everybody may call what serves to track, to follow in SQL and to name rows, and nothing else', async () => {
+  const { rows } = await owner.query<{ name: string }>(
+    `select distinct p.proname as name
+       from pg_proc as p
+      cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as g
+      where p.pronamespace = 'event'::regnamespace and g.grantee = 0 and p.proname !~ '^capture_\\d'
+      order by 1`,
+  )
+  expect(rows.map(({ name }) => name)).toEqual(
+    [
+      // tracking
+      ...['track', 'untrack', 'check_trackable', 'grant_schema_usage', 'partitions', 'keeper'],
+      ...['make_capture', 'register_capture', 'drop_capture', 'refresh_capture'],
+      // capture, in the transactions of those who write
+      ...['open_statement', 'actor', 'ring', 'bell_key', 'float_text', 'json_array', 'shape'],
+      // what rows and keys look like
+      ...[
+        'row_expression',
+        'field_expression',
+        'key_expression',
+        'key_columns',
+        'resolve_key',
+        'named_relation',
+      ],
+      // sessions, which look themselves who calls
+      ...[
+        'session_create',
+        'session_attach',
+        'session_detach',
+        'session_delete',
+        'session_grant',
+        'session_revoke',
+      ],
+      ...['subscribe_table', 'subscribe_column', 'subscribe_row', 'subscribe_field', 'unsubscribe'],
+      ...['inbox', 'ack', 'add_subscription', 'subscribe_to_key', 'require_subscribable'],
+      // and their views
+      ...['is_keeper', 'is_running', 'may_use', 'caller'],
+      // upkeep
+      ...['epoch', 'tend_log'],
+    ].toSorted(),
+  )
+  const { rows: tables } = await owner.query(
+    `select c.relname as name, g.privilege_type as privilege
+       from pg_class as c cross join aclexplode(c.relacl) as g
+      where c.relnamespace in ('event'::regnamespace, 'meta'::regnamespace) and g.grantee = 0
+      order by 1`,
+  )
+  expect(tables).toEqual([
+    { name: 'session_list', privilege: 'SELECT' },
+    { name: 'session_subscription', privilege: 'SELECT' },
+  ])
+})
+
+test('a security definer function pins its search_path', async () => {
+  const { rows } = await owner.query(
+    `select p.oid::regprocedure::text as name from pg_proc as p
+      where p.pronamespace in ('event'::regnamespace, 'meta'::regnamespace) and p.prosecdef
+        and not coalesce(p.proconfig && array['search_path=""', 'search_path='], false)`,
+  )
+  expect(rows).toEqual([])
+})
