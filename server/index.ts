@@ -2,6 +2,7 @@ export { createRowcast, type Health, type Rowcast, type RowcastOptions } from '.
 export { healthz } from './healthz.ts'
 export type { Authenticate, Handshake } from './gateway/authenticate.ts'
 export { verifyJwt, type JwtOptions, type KeyAlgorithm, type SecretAlgorithm } from './gateway/verify-jwt.ts'
+export type { Limits } from './gateway/limits.ts'
 export type { LogBounds } from './log/read-log.ts'
 export type { Identity } from './session/identity.ts'
 export type { SessionOptions } from './session/session-store.ts'

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
 import type pg from 'pg'
 import { pino, type Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import { Server } from 'socket.io'
 import { defaultPath } from '../shared/protocol.ts'
 import { ensureInstalled } from './db/installation.ts'
@@ -15,12 +16,15 @@ import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import type { Authenticate } from './gateway/authenticate.ts'
 import { Gateway } from './gateway/gateway.ts'
+import { guardIntake } from './gateway/intake.ts'
+import { resolveLimits, type Limits } from './gateway/limits.ts'
 import { settleUnreadable } from './gateway/settle-unreadable.ts'
 import { SnapshotReaders } from './gateway/snapshot-readers.ts'
 import { Welcome } from './gateway/welcome.ts'
 import { LogReader } from './log/log-reader.ts'
 import { LogUpkeep } from './log/log-upkeep.ts'
 import type { LogBounds } from './log/read-log.ts'
+import { Metrics } from './metrics.ts'
 import { Definitions } from './routing/definitions.ts'
 import { SessionEndings } from './session/session-endings.ts'
 import { SessionStore, type SessionOptions } from './session/session-store.ts'
@@ -52,6 +56,8 @@ export interface RowcastOptions {
    * than that is given nothing until it has taken that off, and then what it has missed. Default: 1 million.
    */
   readonly maxBufferedBytes?: number
+  /** What one client, one session and one user may ask for. docs/security.md has all limits in a table. */
+  readonly limits?: Partial<Limits>
   /**
    * How much of the change log is read in one go, and lies in memory for it. Who follows a table of which more has
    * changed is given that in pieces, by and by, and shows it at once. Default: 10,000 rows and 16 million bytes.
@@ -61,6 +67,8 @@ export interface RowcastOptions {
 
 const defaultMaxBufferedBytes = 1_000_000
 const defaultDrainMs = 10_000
+/** Node's timers go no further. */
+const longestTimerMs = 2 ** 31 - 1
 
 export interface Health {
   /** `draining`: it is about to end, and clients are to be sent elsewhere. */
@@ -78,6 +86,8 @@ export interface Rowcast {
   readonly pool: pg.Pool
   /** Lists sessions and ends them, of whatever server. */
   readonly sessions: Sessions
+  /** What the server counts of itself, for Prometheus: `await metrics.metrics()` is the text. */
+  readonly metrics: Registry
   health(): Health
   /**
    * Sends the clients to other servers, each at a moment of its own within the time (default: 10 s), and lets nobody
@@ -143,6 +153,8 @@ async function serve(
   logger: Logger,
 ): Promise<Rowcast> {
   const { allowedOrigins = [] } = options
+  const limits = resolveLimits(options.limits)
+  const metrics = new Metrics()
   let closing: Promise<void> | undefined
   const io: GatewayServer = new Server({
     path: options.path ?? defaultPath,
@@ -152,18 +164,22 @@ async function serve(
     // A network that has gone silent is noticed by both sides within 30 s; a slow one has 20 s for what is on its way.
     pingInterval: 10_000,
     pingTimeout: 20_000,
-    maxHttpBufferSize: 1_000_000,
+    maxHttpBufferSize: limits.messageBytes,
+    connectTimeout: Math.min(limits.attachWithinMs, longestTimerMs),
     cors: { origin: [...allowedOrigins], credentials: true },
-    allowRequest: (request, decide) =>
-      closing || farewell.isBegun
-        ? decide('closing', false)
-        : decide(null, isAllowedOrigin(request, allowedOrigins)),
+    allowRequest: (request, decide) => {
+      const isEnding = closing !== undefined || farewell.isBegun
+      if (!isEnding && isAllowedOrigin(request, allowedOrigins)) return decide(null, true)
+      metrics.connectionRefused(isEnding ? 'closing' : 'origin')
+      decide(isEnding ? 'closing' : 'pages of this origin may not connect (allowedOrigins)', false)
+    },
   })
   const farewell = new Farewell(io)
   const sessions = new SessionStore(pools.encoding, options.sessions)
-  const following = new Following()
+  const following = new Following((code) => metrics.subscriptionEnded(code))
   const welcome = new Welcome({
     following,
+    limits,
     readers: new SnapshotReaders(pools.snapshots, snapshotConnections),
     logger,
     wake: () => reader.wake(),
@@ -199,6 +215,8 @@ async function serve(
     welcome,
     authenticate: options.authenticate,
     logger,
+    metrics,
+    limits,
     maxBufferedBytes: options.maxBufferedBytes ?? defaultMaxBufferedBytes,
     epoch: () => reader.epoch,
   })
@@ -216,6 +234,7 @@ async function serve(
   logUpkeep.start()
   endings.start()
   io.attach(options.httpServer)
+  guardIntake(io, { limits, metrics, logger })
   logger.info('reading the change log')
 
   const close = async () => {
@@ -234,6 +253,7 @@ async function serve(
     database: options.database,
     pool: pools.app,
     sessions: new Sessions(pools.app),
+    metrics: metrics.registry,
     health: () => ({
       status: closing || farewell.isBegun ? 'draining' : reader.isConnected ? 'ok' : 'unavailable',
       isReading: reader.isConnected,

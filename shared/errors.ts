@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'invalid_message'
   | 'invalid_filter'
   | 'invalid_key'
+  | 'limit_exceeded'
+  | 'too_fast'
   | 'unsupported_protocol'
   | 'unauthenticated'
   /** What the client signed in with was good once. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { RowcastError } from '../../shared/errors.ts'
+import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
 import { isOutage } from '../db/failures.ts'
 import { parseIdentity, type Identity } from '../session/identity.ts'
 import { internal } from './answer.ts'
@@ -19,17 +19,24 @@ export type Authenticate = (handshake: Handshake) => Identity | Promise<Identity
 
 /** Socket.IO middleware that finds out who a client is, and refuses whom `authenticate` does not accept. */
 export function identify(authenticate: Authenticate, logger: Logger) {
-  return (socket: GatewaySocket, next: (error?: Error) => void): void => {
+  return (socket: GatewaySocket, next: (error?: ConnectError) => void): void => {
     identityOf(socket, authenticate, logger).then(
       (identity) => {
         socket.data.identity = identity
         next()
       },
-      // Socket.IO passes `data` on to the client's `connect_error`.
-      ({ code, message }: RowcastError) =>
-        next(Object.assign(new Error(message), { data: { code, message } })),
+      (error: RowcastError) => next(connectError(error)),
     )
   }
+}
+
+/** Socket.IO passes `data` on to the client's `connect_error`. */
+export interface ConnectError extends Error {
+  readonly data: { readonly code: ErrorCode; readonly message: string }
+}
+
+export function connectError({ code, message }: RowcastError): ConnectError {
+  return Object.assign(new Error(message), { data: { code, message } })
 }
 
 /**

@@ -12,7 +12,13 @@ export class Following {
   readonly routes = new Routes()
   readonly #feeds = new Map<SubscriptionId, Feed<Audience>>()
   readonly #relations = new Map<number, RelationInfo>()
+  readonly #onEnd: (code: ErrorCode) => void
   #changeovers = 0
+
+  /** @param onEnd told why a subscription has been ended */
+  constructor(onEnd: (code: ErrorCode) => void = () => undefined) {
+    this.#onEnd = onEnd
+  }
 
   /** Rises when somebody goes over to another feed of the same: what has been worked out for the former would pass them by. */
   get changeovers(): number {
@@ -71,7 +77,9 @@ export class Following {
     connection.wanted.delete(id)
     connection.pending.delete(id)
     this.unfollow(connection, id)
-    connection.send('ended', { subscription: id, ...reasonOf(error) })
+    const reason = reasonOf(error)
+    this.#onEnd(reason.code)
+    connection.send('ended', { subscription: id, ...reason })
   }
 
   /** Ends it for all who follow it here. */

@@ -15,15 +15,22 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
+import type { Subscription } from '../../shared/subscription.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
+import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
+import type { Metrics } from '../metrics.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
+import { Allowance } from './allowance.ts'
 import { internal, mapLimited, parse, replyTo } from './answer.ts'
-import { identify, type Authenticate } from './authenticate.ts'
+import { identify, type Authenticate, type ConnectError } from './authenticate.ts'
 import type { Following } from './following.ts'
+import { checkFilter, type Limits } from './limits.ts'
 import { missingSince, type Missing } from './missing.ts'
+import { Requests, type Handler } from './requests.ts'
+import { Usages, type Usage } from './usage.ts'
 import type { Welcome } from './welcome.ts'
 
 export interface GatewayParts {
@@ -34,6 +41,8 @@ export interface GatewayParts {
   readonly welcome: Welcome
   readonly authenticate: Authenticate
   readonly logger: Logger
+  readonly metrics: Metrics
+  readonly limits: Limits
   /** What may wait for one connection. */
   readonly maxBufferedBytes: number
   /** Of the database as it is now. */
@@ -46,10 +55,16 @@ export class Gateway {
   readonly #sessions = new Map<string, LiveSession>()
   readonly #connections = new Map<GatewaySocket, Connection>()
 
+  readonly #usages: Usages
+
   constructor(parts: GatewayParts) {
     this.#parts = parts
-    parts.io.use(identify(parts.authenticate, parts.logger))
+    this.#usages = new Usages(parts.limits)
+    parts.io.use(this.#counted(identify(parts.authenticate, parts.logger)))
+    parts.io.use(this.#counted((socket, next) => next(this.#usages.refusalOf(socket.data.identity))))
     parts.io.on('connection', (socket) => this.#serve(socket))
+    parts.metrics.watch('rowcast_connections', 'Attached connections', () => this.connectionCount)
+    parts.metrics.watch('rowcast_sessions', 'Sessions with attached connections', () => this.sessionCount)
   }
 
   get connectionCount(): number {
@@ -71,38 +86,54 @@ export class Gateway {
     for (const { socket } of this.#sessions.get(id)?.connections ?? []) socket.disconnect(true)
   }
 
+  #counted(middleware: Middleware): Middleware {
+    return (socket, next) =>
+      middleware(socket, (error) => {
+        if (error) this.#parts.metrics.connectionRefused(error.data.code)
+        next(error)
+      })
+  }
+
   #serve(socket: GatewaySocket): void {
-    const answer = <T>(reply: unknown, work: () => Promise<T>) => this.#answer(socket, reply, work)
-    socket.on('attach', (request, reply) =>
-      answer(reply, () => this.#attach(socket, parse(attachSchema, request))),
-    )
-    socket.on('subscribe', (request, reply) =>
-      answer(reply, () => this.#subscribe(socket, parse(subscribeSchema, request))),
-    )
-    socket.on('unsubscribe', (request, reply) =>
-      answer(reply, () => this.#unsubscribe(socket, parse(unsubscribeSchema, request))),
-    )
-    socket.on('ack', (request, reply) =>
-      answer(reply, () => this.#acknowledge(socket, parse(ackSchema, request))),
-    )
-    socket.on('disconnect', () => this.#detach(socket))
+    const { limits, metrics, logger } = this.#parts
+    const usage = this.#usages.enter(socket)
+    const handlers = this.#handlersOf(socket, usage)
+    const requests = new Requests(socket, { handlers, usage, limits, metrics, logger })
+    // Also what nobody listens for is answered, and counted.
+    socket.onAny((event: unknown, ...args: unknown[]) => void requests.receive(event, args))
+    const stopWaiting = after(limits.attachWithinMs, () => {
+      if (this.#connections.has(socket) || !requests.isIdle) return
+      metrics.connectionEnded('not_attached')
+      socket.disconnect(true)
+    })
+    socket.on('disconnect', () => {
+      stopWaiting()
+      this.#detach(socket)
+    })
   }
 
-  /** Answers a request exactly once, if the client wants an answer. Of a failure of ours, only the code crosses the wire. */
-  async #answer<T>(socket: GatewaySocket, reply: unknown, work: () => Promise<T>): Promise<void> {
-    let result: Reply<T>
-    try {
-      result = await replyTo(work)
-    } catch (error) {
-      this.#parts.logger.error({ err: error }, 'could not answer a request')
-      // Without the database there is no answer yet: the client comes back and asks again.
-      if (isOutage(error)) return void socket.disconnect(true)
-      result = internal
-    }
-    if (typeof reply === 'function') reply(result) // a client may send anything, or nothing
+  #handlersOf(socket: GatewaySocket, usage: Usage): ReadonlyMap<unknown, Handler> {
+    return new Map<unknown, Handler>([
+      [
+        'attach',
+        {
+          costOf: (request) => 1 + lengthOf((request as Partial<AttachRequest> | null)?.subscriptions),
+          answer: (request) => this.#attach(socket, usage, parse(attachSchema, request)),
+        },
+      ],
+      ['subscribe', { answer: (request) => this.#subscribe(socket, usage, parse(subscribeSchema, request)) }],
+      [
+        'unsubscribe',
+        {
+          costOf: () => 0, // lightens the load, and who would be refused could not come back to it
+          answer: (request) => this.#unsubscribe(socket, parse(unsubscribeSchema, request)),
+        },
+      ],
+      ['ack', { answer: (request) => this.#acknowledge(socket, parse(ackSchema, request)) }],
+    ])
   }
 
-  async #attach(socket: GatewaySocket, request: AttachRequest): Promise<Attached> {
+  async #attach(socket: GatewaySocket, usage: Usage, request: AttachRequest): Promise<Attached> {
     if (request.protocol !== protocolVersion)
       throw new RowcastError(
         'unsupported_protocol',
@@ -110,14 +141,19 @@ export class Gateway {
       )
     if (this.#connections.has(socket))
       throw new RowcastError('invalid_message', 'this connection is attached already')
-    const { sessions, definitions, welcome } = this.#parts
+    const { sessions, welcome } = this.#parts
     const { identity } = socket.data
     const wantsStored = request.restore === true || request.subscriptions.some(({ inbox }) => inbox)
     const opened =
       request.session && (await sessions.open(request.session, identity, { withSubscriptions: wantsStored }))
+    const allowance = this.#allowanceOf(usage, this.#sessions.get(request.session?.id ?? ''))
     const define = async (asked: Asked) => ({
       ...asked,
-      reply: await this.#replyFor(() => definitions.define(asked.subscription, identity)),
+      reply: await this.#replyFor(async () => {
+        const definition = await this.#define(asked.subscription, identity)
+        allowance.take(definition)
+        return definition
+      }),
     })
     const answers = await mapLimited(request.subscriptions, definesAtOnce, define)
     const known = new Set(answers.map(({ reply }) => (reply.ok ? reply.value.id : '')))
@@ -175,12 +211,17 @@ export class Gateway {
     }
   }
 
-  async #subscribe(socket: GatewaySocket, { subscription }: SubscribeRequest): Promise<Subscribed> {
+  async #subscribe(
+    socket: GatewaySocket,
+    usage: Usage,
+    { subscription }: SubscribeRequest,
+  ): Promise<Subscribed> {
     const connection = this.#attached(socket)
-    const { sessions, definitions, welcome } = this.#parts
-    const definition = await definitions.define(subscription, connection.identity)
+    const { sessions, welcome } = this.#parts
+    const definition = await this.#define(subscription, connection.identity)
     const { session } = connection
     const isNew = !connection.wanted.has(definition.id)
+    if (isNew) this.#allowanceOf(usage, session).take(definition)
     connection.wanted.set(definition.id, subscription)
     await session
       .write(() => sessions.addSubscriptions(session.id, [definition]))
@@ -230,6 +271,17 @@ export class Gateway {
     if (connection.session.connections.size === 0) this.#sessions.delete(connection.session.id)
   }
 
+  async #define(subscription: Subscription, identity: Identity): Promise<Definition> {
+    checkFilter(subscription, this.#parts.limits)
+    return this.#parts.definitions.define(subscription, identity)
+  }
+
+  /** What may yet be followed. */
+  #allowanceOf({ sockets }: Usage, session: LiveSession | undefined): Allowance {
+    const ofIdentity = [...sockets].flatMap((socket) => this.#connections.get(socket) ?? [])
+    return new Allowance(this.#parts.limits, [...(session?.connections ?? [])], ofIdentity)
+  }
+
   #attached(socket: GatewaySocket): Connection {
     const connection = this.#connections.get(socket)
     if (!connection) throw new RowcastError('invalid_message', 'attach first')
@@ -239,6 +291,19 @@ export class Gateway {
 
 /** Of one client: the connections that answer are everybody's. */
 const definesAtOnce = 4
+
+type Middleware = (socket: GatewaySocket, next: (error?: ConnectError) => void) => void
+
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0
+}
+
+/** @returns gives it up */
+function after(ms: number, work: () => void): () => void {
+  if (ms === Infinity) return () => undefined
+  const timer = setTimeout(work, ms)
+  return () => clearTimeout(timer)
+}
 
 /** A subscription as a client asks for it when it attaches. */
 type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &

@@ -1,8 +1,10 @@
 import type pg from 'pg'
+import { RowcastError } from '../../shared/errors.ts'
 import { fetchPieces } from '../db/fetch-pieces.ts'
 import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
 import { asQuery, filteredSelect, selectByKey } from '../routing/select.ts'
+import type { Limits } from './limits.ts'
 
 /** So few are read without a cursor, which takes some round trips. */
 const rowsAtOnce = 100
@@ -13,16 +15,45 @@ interface Pair {
   readonly row: string
 }
 
+/** More than that is not for a page to show. */
+export type SnapshotLimits = Pick<Limits, 'rowsPerSubscription' | 'bytesPerSubscription'>
+
 /**
  * Reads what a subscription shows, as the role and claims in force, in the transaction's snapshot.
  *
  * Yields JSON texts of `[key,row]` pairs, some at a time; the last piece, which may be empty, is marked. A large
  * result never lies in memory whole.
+ *
+ * @throws {RowcastError} `limit_exceeded` once it has become too much
  */
 export async function* readSnapshot(
   client: pg.ClientBase,
   definition: Definition,
+  limits: SnapshotLimits,
 ): AsyncGenerator<{ rows: string[]; isLast: boolean }> {
+  const total = { rowsPerSubscription: 0, bytesPerSubscription: 0 }
+  for await (const { rows, isLast } of pairsOf(client, definition)) {
+    const texts = rows.map(json)
+    total.rowsPerSubscription += texts.length
+    total.bytesPerSubscription += texts.reduce((sum, text) => sum + text.length, 0)
+    check(total, limits)
+    yield { rows: texts, isLast }
+  }
+}
+
+function check(total: SnapshotLimits, limits: SnapshotLimits): void {
+  for (const limit of ['rowsPerSubscription', 'bytesPerSubscription'] as const)
+    if (total[limit] > limits[limit])
+      throw new RowcastError(
+        'limit_exceeded',
+        `a subscription may show ${limits[limit]} ${limit === 'rowsPerSubscription' ? 'rows' : 'bytes'} (limits.${limit}), and there is more: give it a filter or a limit`,
+      )
+}
+
+async function* pairsOf(
+  client: pg.ClientBase,
+  definition: Definition,
+): AsyncGenerator<{ rows: Pair[]; isLast: boolean }> {
   const select = await selectOf(client, definition)
   const limit =
     definition.kind === 'table'
@@ -31,13 +62,12 @@ export async function* readSnapshot(
         ? Infinity
         : 1
   if (limit <= rowsAtOnce) {
-    yield { rows: (await client.query<Pair>(select)).rows.map(json), isLast: true }
+    yield { rows: (await client.query<Pair>(select)).rows, isLast: true }
     return
   }
   const query = { name: 'snapshot_rows', ...select }
   const sizeOf = ({ key, row }: Pair) => key.length + row.length
-  for await (const { rows, isLast } of fetchPieces<Pair>(client, query, sizeOf, bounds))
-    yield { rows: rows.map(json), isLast }
+  yield* fetchPieces<Pair>(client, query, sizeOf, bounds)
 }
 
 function json({ key, row }: Pair): string {

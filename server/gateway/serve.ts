@@ -8,7 +8,7 @@ import type { Missing } from './missing.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
 import { pace } from './pace.ts'
-import { readSnapshot } from './read-snapshot.ts'
+import { readSnapshot, type SnapshotLimits } from './read-snapshot.ts'
 import { replay, type Continuation } from './replay.ts'
 import type { SnapshotReader } from './snapshot-readers.ts'
 
@@ -18,8 +18,9 @@ export interface Boundary {
   readonly position: string
 }
 
-/** What to do where PostgreSQL refuses to read. */
+/** What may be read, and what to do where that is refused. */
 export interface Refusals {
+  readonly limits: SnapshotLimits
   /** Looks whether the relation, or who may read it, is another than was thought, and sees to those who follow it. */
   hasChanged(relationId: number): Promise<boolean>
   /** Ends a subscription. */
@@ -40,7 +41,7 @@ export async function serve(
   connections: readonly Connection[],
   readers: readonly SnapshotReader[],
   boundary: Boundary,
-  { hasChanged, end }: Refusals,
+  { limits, hasChanged, end }: Refusals,
 ): Promise<ReadonlyMap<Connection, unknown>> {
   const failed = new Map<Connection, unknown>()
   const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
@@ -89,7 +90,7 @@ export async function serve(
         await reader.attempt(async (client) => {
           await assume(client, identity)
           const head = `{"subscription":${JSON.stringify(id)},"to":${JSON.stringify(boundary.position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[`
-          for await (const { rows, isLast } of readSnapshot(client, definition)) {
+          for await (const { rows, isLast } of readSnapshot(client, definition, limits)) {
             const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
             await send(reader, waiting.filter(isFollowing), 'snapshot', message)
             if (!waiting.some(isFollowing)) return

@@ -12,6 +12,7 @@ import { readWindowKeys } from '../routing/shift-windows.ts'
 import type { Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import { drained } from './pace.ts'
+import type { SnapshotLimits } from './read-snapshot.ts'
 import { serve, tooSlow, type Boundary } from './serve.ts'
 import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 
@@ -32,6 +33,7 @@ type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | Error>
 export interface WelcomeParts {
   readonly following: Following
   readonly readers: SnapshotReaders
+  readonly limits: SnapshotLimits
   readonly logger: Logger
   /** Brings the next boundary about. */
   readonly wake: () => void
@@ -222,6 +224,7 @@ export class Welcome {
     boundary: Boundary,
   ): Promise<void> {
     const failed = await serve(connections, readers, boundary, {
+      limits: this.#parts.limits,
       hasChanged: this.#parts.hasChanged,
       end: (connection, definition, error) => this.#end(connection, definition, error),
     })

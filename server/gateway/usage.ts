@@ -1,0 +1,74 @@
+import { RowcastError } from '../../shared/errors.ts'
+import { ownerOf, type Identity } from '../session/identity.ts'
+import { connectError, type ConnectError } from './authenticate.ts'
+import type { GatewaySocket } from './connection.ts'
+import { Lane } from './lane.ts'
+import type { Limits } from './limits.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** So many requests of one identity are worked on at once: the connections to the database are everybody's. */
+const requestsAtOnce = 16
+
+/** What one identity has of this server, over all its connections. */
+export class Usage {
+  readonly sockets = new Set<GatewaySocket>()
+  readonly messages: TokenBucket
+  readonly lane = new Lane(requestsAtOnce)
+
+  constructor({ messagesPerSecondPerIdentity, messagesAtOncePerIdentity }: Limits) {
+    this.messages = new TokenBucket(messagesPerSecondPerIdentity, messagesAtOncePerIdentity)
+  }
+}
+
+/** Who uses how much. Connections of a role without a claim `sub` may be anybody's: each is counted by itself. */
+export class Usages {
+  readonly #usages = new Map<string, Usage>()
+  readonly #limits: Limits
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** `limit_exceeded` if this identity has as many connections as it may. */
+  refusalOf(identity: Identity): ConnectError | undefined {
+    const { connectionsPerIdentity } = this.#limits
+    const name = nameOf(identity)
+    const usage = name === undefined ? undefined : this.#usages.get(name)
+    if (!usage || usage.sockets.size < connectionsPerIdentity) return undefined
+    return connectError(
+      new RowcastError(
+        'limit_exceeded',
+        `this user has ${connectionsPerIdentity} connections (limits.connectionsPerIdentity): close one`,
+      ),
+    )
+  }
+
+  enter(socket: GatewaySocket): Usage {
+    const name = nameOf(socket.data.identity)
+    const usage = (name === undefined ? undefined : this.#usages.get(name)) ?? new Usage(this.#limits)
+    usage.sockets.add(socket)
+    if (name !== undefined) this.#usages.set(name, usage)
+    socket.on('disconnect', () => {
+      usage.sockets.delete(socket)
+      if (name !== undefined) this.#forgetLater(name, usage)
+    })
+    return usage
+  }
+
+  /** Not at once: who leaves and comes back has used what it had used. */
+  #forgetLater(name: string, usage: Usage): void {
+    const forget = () => {
+      if (usage.sockets.size > 0 || this.#usages.get(name) !== usage) return
+      if (usage.messages.isFull) this.#usages.delete(name)
+      else this.#forgetLater(name, usage)
+    }
+    setTimeout(forget, forgetMs).unref()
+  }
+}
+
+const forgetMs = 10_000
+
+function nameOf(identity: Identity): string | undefined {
+  const { role, subject } = ownerOf(identity)
+  return subject === null ? undefined : JSON.stringify([role, subject])
+}
