@@ -1,59 +1,70 @@
-/**
- * What capture costs: `DATABASE_URL=postgres://… npx tsx bench/capture.ts`, in a database of its own, dropped after.
- *
- * Each figure compares a table that is tracked with the same one that is not, in runs by turns, and is the median of
- * the ratios: what else the machine does weighs on both. Loops run inside PostgreSQL, so the client costs nothing.
- */
-import { performance } from 'node:perf_hooks'
 import pg from 'pg'
-import { migrate } from '../server/db/migrate.ts'
+import type { Bench } from './bench.ts'
+import { openDatabase, type BenchDatabase } from './database.ts'
+import { quantile } from './quantile.ts'
+import { figure, type Figure } from './report.ts'
 
-const server = process.env['DATABASE_URL']
-if (!server) throw new Error('set DATABASE_URL to a PostgreSQL that may be used for a while')
-const name = `rowcast_bench_${process.pid}`
-const url = new URL(server)
-url.pathname = name
+const writers = 32
+/** After one that does not count. */
+const runs = 3
 
-const admin = new pg.Client(server)
-await admin.connect()
-await admin.query(`create database ${name}`)
-const clients: pg.Client[] = []
-
-async function connect(): Promise<pg.Client> {
-  const client = new pg.Client(url.href)
-  await client.connect()
-  clients.push(client)
-  return client
-}
-
-/** Runs one SQL on every client at once, `plain` and `captured` by turns. */
-async function compare(what: string, on: readonly pg.Client[], sql: string, per: number, runs = 7) {
-  const times: Record<string, number[]> = { plain: [], captured: [] }
-  const ratios: number[] = []
-  for (let run = 0; run <= runs; run++) {
-    for (const table of ['plain', 'captured']) {
-      const start = performance.now()
-      await Promise.all(on.map((client) => client.query(sql.replaceAll('$t', table))))
-      if (run > 0) times[table]?.push((performance.now() - start) / per)
+/**
+ * What capture costs. Each figure compares a table that is tracked with the same one that is not, in runs by turns, and
+ * is the median of the ratios: what else the machine does weighs on both. Loops run inside PostgreSQL, so the client
+ * costs nothing.
+ */
+export const capture: Bench = {
+  name: 'capture',
+  summary: 'what capture costs writers: commits of one row, and statements that change 100,000',
+  async run({ scale, say }) {
+    await using database = await openDatabase(say)
+    const clients = Array.from({ length: writers }, () => new pg.Client(database.url))
+    try {
+      await Promise.all(clients.map((client) => client.connect()))
+      return { postgresql: database.version, figures: await measure(database, clients, scale, say) }
+    } finally {
+      await Promise.all(clients.map((client) => client.end()))
     }
-    if (run > 0) ratios.push((times['captured']?.at(-1) ?? 0) / (times['plain']?.at(-1) ?? 1))
-    await admin.query('checkpoint')
-  }
-  const median = (values: readonly number[] = []) =>
-    [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN
-  const [plain, captured] = [median(times['plain']), median(times['captured'])].map((ms) =>
-    ms < 1 ? `${(ms * 1000).toFixed(1)} µs` : `${ms.toFixed(0)} ms`,
-  )
-  console.log(
-    `${what.padEnd(44)} ${plain?.padStart(9)} → ${captured?.padStart(9)}   × ${median(ratios).toFixed(2)}`,
-  )
+  },
 }
 
-try {
-  await migrate(url.href)
-  const first = await connect()
-  const writers = await Promise.all(Array.from({ length: 32 }, connect))
-  await first.query(`
+async function measure(
+  { admin }: BenchDatabase,
+  clients: readonly pg.Client[],
+  scale: number,
+  say: (message: string) => void,
+): Promise<Figure[]> {
+  const figures: Figure[] = []
+  const compare = async (what: string, on: readonly pg.Client[], sql: string, per: number) => {
+    say(what)
+    const times: Record<string, number[]> = { plain: [], captured: [] }
+    for (let run = 0; run <= runs; run++) {
+      for (const table of ['plain', 'captured']) {
+        const startedAt = performance.now()
+        await Promise.all(on.map((client) => client.query(sql.replaceAll('$t', table))))
+        if (run > 0) times[table]?.push((performance.now() - startedAt) / per)
+      }
+      await admin.query('checkpoint')
+    }
+    const { plain = [], captured = [] } = times
+    figures.push(
+      figure(`${what}: not tracked`, quantile(plain, 0.5), 'ms'),
+      figure(`${what}: tracked`, quantile(captured, 0.5), 'ms'),
+      figure(
+        `${what}: ratio`,
+        quantile(
+          captured.map((ms, i) => ms / (plain[i] ?? NaN)),
+          0.5,
+        ),
+        '',
+      ),
+    )
+  }
+  const one = clients.slice(0, 1)
+  const rows = Math.round(100_000 * scale)
+  const commits = Math.round(2_000 * scale)
+  const commitsEach = Math.round(200 * scale)
+  await admin.query(`
     create table plain (id bigint generated always as identity primary key, channel_id int default 1,
       author text default 'ann', body text default 'hello world', at timestamptz default now());
     create table captured (like plain including all);
@@ -65,24 +76,22 @@ try {
         commit;
       end loop;
     end $$`)
-
-  await compare('commit of one row, one writer', [first], `call commits('$t', 3000)`, 3000)
-  await compare('commit of one row, 32 writers', writers, `call commits('$t', 300)`, 300 * 32)
-  await first.query('truncate plain, captured, event.change')
+  await compare('commit, one writer', one, `call commits('$t', ${commits})`, commits)
   await compare(
-    'insert of 100,000 rows',
-    [first],
-    `insert into $t (channel_id) select i from generate_series(1, 100000) as i`,
-    1,
+    `commit, ${writers} writers`,
+    clients,
+    `call commits('$t', ${commitsEach})`,
+    commitsEach * clients.length,
   )
-  await first.query(`truncate plain, captured restart identity;
-    insert into plain select from generate_series(1, 100000); insert into captured select from generate_series(1, 100000);
+  await admin.query('truncate plain, captured, event.change')
+  const insert = `insert into $t (channel_id) select i from generate_series(1, ${rows}) as i`
+  await compare(`insert of ${rows.toLocaleString('en')} rows`, one, insert, 1)
+  await admin.query(`truncate plain, captured restart identity;
+    insert into plain select from generate_series(1, ${rows}); insert into captured select from generate_series(1, ${rows});
     truncate event.change`)
-  await compare('update of a field of 100,000 rows', [first], 'update $t set channel_id = channel_id + 1', 1)
-  await first.query('create index on plain (channel_id); create index on captured (channel_id)')
-  await compare('the same, indexed', [first], 'update $t set channel_id = channel_id + 1', 1)
-} finally {
-  for (const client of clients) await client.end()
-  await admin.query(`drop database ${name} with (force)`)
-  await admin.end()
+  const update = 'update $t set channel_id = channel_id + 1'
+  await compare(`update of ${rows.toLocaleString('en')} rows`, one, update, 1)
+  await admin.query('create index on plain (channel_id); create index on captured (channel_id)')
+  await compare('the same, indexed', one, update, 1)
+  return figures
 }

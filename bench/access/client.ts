@@ -1,0 +1,128 @@
+import { io, type Socket } from 'socket.io-client'
+import type { Row } from '../../shared/change.ts'
+import {
+  defaultPath,
+  protocolVersion,
+  type Attached,
+  type Batch,
+  type Progress,
+  type Reply,
+  type Snapshot,
+} from '../../shared/protocol.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import { now } from '../clock.ts'
+import type { Arrival } from './judge.ts'
+import { changeIn, channelOf } from './setting.ts'
+
+/** As often as the real client. */
+const acknowledgeMs = 5_000
+
+/** A user with a page that shows all messages that he may see. It notes when which change came, and what should not have. */
+export class AccessClient {
+  readonly user: number
+  /** What is shown: of each message the change that wrote it. */
+  readonly shown = new Map<number, number>()
+  readonly faults: string[] = []
+  /** When the last message had gone from the page. */
+  emptiedAt: number | undefined
+  /** When the server ended the subscription. */
+  endedAt: number | undefined
+  readonly #socket: Socket
+  readonly #arrivals: Arrival[]
+  readonly #live: Promise<void>
+  #position = ''
+  #isToAcknowledge = false
+
+  /** @param arrivals where it notes what arrives */
+  constructor(url: string, user: number, arrivals: Arrival[]) {
+    this.user = user
+    this.#arrivals = arrivals
+    const socket = io(url, {
+      path: defaultPath,
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      timeout: 30_000,
+      auth: { sub: user },
+    })
+    this.#socket = socket
+    socket.on('snapshot', (message: Snapshot) => this.#show(message))
+    socket.on('batch', (message: Batch) => this.#apply(message))
+    socket.on('ended', () => (this.endedAt = now()))
+    socket.on('catch_up', () => this.faults.push(`user ${user} had to catch up`))
+    socket.on('disconnect', (reason) => this.faults.push(`user ${user} was disconnected: ${reason}`))
+    this.#live = new Promise((resolve) =>
+      socket.on('progress', ({ to }: Progress) => {
+        this.#moved(to)
+        resolve()
+      }),
+    )
+  }
+
+  /** Resolves when all is shown. */
+  async follow(subscription: Subscription): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.on('connect', resolve)
+      this.#socket.on('connect_error', reject)
+    })
+    const reply = (await this.#socket.emitWithAck('attach', {
+      protocol: protocolVersion,
+      subscriptions: [{ subscription }],
+    })) as Reply<Attached>
+    if (!reply.ok) throw new Error(`user ${this.user} may not attach: ${reply.message}`)
+    const [subscribed] = reply.value.subscriptions
+    if (!subscribed?.ok) throw new Error(`user ${this.user} may not follow: ${subscribed?.message}`)
+    await this.#live
+  }
+
+  #show({ rows }: Snapshot): void {
+    for (const [key, row] of rows) this.#insert(idOf(key), row)
+  }
+
+  #apply({ to, transactions }: Batch): void {
+    const at = now()
+    const wasEmpty = this.shown.size === 0
+    for (const { changes } of transactions)
+      for (const change of changes) {
+        const id = idOf(change.key)
+        if (this.emptiedAt !== undefined || this.endedAt !== undefined)
+          this.faults.push(`user ${this.user} was told of message ${id} after all had gone`)
+        let what = -id
+        if (change.op === 'row_delete') {
+          if (!this.shown.delete(id))
+            this.faults.push(`user ${this.user} was told of the delete of ${id}, which he had not seen`)
+        } else if (change.op === 'row_insert') what = this.#insert(id, change.row)
+        else {
+          what = changeIn(String(change.fields['body']))
+          if (!this.shown.has(id))
+            this.faults.push(`user ${this.user} was told of an update of ${id}, which he had not seen`)
+          this.shown.set(id, what)
+        }
+        this.#arrivals.push({ user: this.user, what, at })
+      }
+    if (this.shown.size === 0 && !wasEmpty) this.emptiedAt = at
+    this.#moved(to)
+  }
+
+  #insert(id: number, row: Row): number {
+    const what = changeIn(String(row['body']))
+    if (row['channel_id'] !== channelOf(this.user))
+      this.faults.push(`user ${this.user} was shown message ${id} of channel ${String(row['channel_id'])}`)
+    this.shown.set(id, what)
+    return what
+  }
+
+  #moved(to: string): void {
+    this.#position = to
+    if (this.#isToAcknowledge) return
+    this.#isToAcknowledge = true
+    setTimeout(() => {
+      this.#isToAcknowledge = false
+      this.#socket.emit('ack', { position: this.#position }, () => undefined)
+    }, acknowledgeMs)
+  }
+}
+
+function idOf(key: string): number {
+  return Number(key.slice(1, -1))
+}

@@ -1,0 +1,135 @@
+import pg from 'pg'
+import { answerParent } from '../../test/child.ts'
+import { now } from '../clock.ts'
+import { usage } from '../usage.ts'
+import type { Commit, Revocation } from './judge.ts'
+import { bodyOf, channelOf, channelOfFirstMessage, messagesPerChannel } from './setting.ts'
+
+// Writes at an even pace, whatever becomes of it. In a process of its own, so that it sees at once when a commit is done.
+
+export interface WriteOptions {
+  readonly changes: number
+  readonly perSecond: number
+  /** Only in the channels from 1 to this one. */
+  readonly channels: number
+}
+
+const connections = 8
+/** Ids of messages that are written while the bench runs begin after this. */
+const firstNewId = 1_000_000
+
+const clients: pg.Client[] = []
+let lastChange = 0
+let updated = 0
+const deletedIn = new Map<number, number>()
+
+async function connect(url: string): Promise<void> {
+  for (let i = 0; i < connections + 1; i++) {
+    const client = new pg.Client(url)
+    await client.connect()
+    clients.push(client)
+  }
+}
+
+/** Of twenty changes sixteen insert, three update and one deletes. */
+function nextChange(channels: number): {
+  commit: Omit<Commit, 'dueAt' | 'issuedAt' | 'at'>
+  query: pg.QueryConfig
+} {
+  const change = ++lastChange
+  const channel = 1 + ((change * 7919) % channels)
+  if (change % 20 === 0) {
+    const deleted = deletedIn.get(channel) ?? 0
+    if (deleted < messagesPerChannel / 2) {
+      deletedIn.set(channel, deleted + 1)
+      const id = channel * messagesPerChannel - deleted
+      return {
+        commit: { change, op: 'row_delete', id, channel },
+        query: { name: 'delete', text: 'delete from message where id = $1', values: [id] },
+      }
+    }
+  }
+  if (change % 5 === 1) {
+    // Each in its turn, so that none is updated again before its last update has arrived.
+    const id =
+      1 +
+      (updated % channels) * messagesPerChannel +
+      (Math.floor(updated / channels) % (messagesPerChannel / 2))
+    updated++
+    return {
+      commit: { change, op: 'field_update', id, channel: channelOfFirstMessage(id) },
+      query: {
+        name: 'update',
+        text: 'update message set body = $2 where id = $1',
+        values: [id, bodyOf(change)],
+      },
+    }
+  }
+  const id = firstNewId + change
+  return {
+    commit: { change, op: 'row_insert', id, channel },
+    query: {
+      name: 'insert',
+      text: 'insert into message (id, channel_id, author, body) values ($1, $2, $3, $4)',
+      values: [id, channel, 1, bodyOf(change)],
+    },
+  }
+}
+
+/** Each commit is due at its moment: one that has to wait for a connection does not put off those after it. */
+async function write({ changes, perSecond, channels }: WriteOptions): Promise<Commit[]> {
+  const commits: Commit[] = []
+  const idle = clients.slice(0, connections)
+  const startAt = now()
+  let begun = 0
+  return new Promise((resolve, reject) => {
+    const work = () => {
+      while (begun < changes && idle.length > 0 && now() >= startAt + (begun / perSecond) * 1000) {
+        const client = idle.pop()
+        if (!client) return
+        const dueAt = startAt + (begun++ / perSecond) * 1000
+        const { commit, query } = nextChange(channels)
+        const issuedAt = now()
+        client.query(query).then(() => {
+          commits.push({ ...commit, dueAt, issuedAt, at: now() })
+          idle.push(client)
+          if (commits.length < changes) return work()
+          clearInterval(timer)
+          resolve(commits)
+        }, reject)
+      }
+    }
+    const timer = setInterval(work, 1)
+  })
+}
+
+/** Takes users out of their channels, one after the other at an even pace. */
+async function revoke({ users, perSecond }: { users: number[]; perSecond: number }): Promise<Revocation[]> {
+  const client = revoker()
+  const startAt = now()
+  const revocations: Revocation[] = []
+  for (const [i, user] of users.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, startAt + (i / perSecond) * 1000 - now()))
+    await client.query({
+      name: 'revoke',
+      text: 'delete from member where channel_id = $1 and user_id = $2',
+      values: [channelOf(user), user],
+    })
+    revocations.push({ user, at: now() })
+  }
+  return revocations
+}
+
+/** @returns when it was committed */
+async function execute(sql: string): Promise<number> {
+  await revoker().query(sql)
+  return now()
+}
+
+function revoker(): pg.Client {
+  const client = clients.at(-1)
+  if (!client) throw new Error('not connected')
+  return client
+}
+
+answerParent({ connect, write, revoke, execute, usage })

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { testServer } from '../test/server.ts'
+import type { Report } from './report.ts'
+
+const program = fileURLToPath(new URL('run.ts', import.meta.url))
+
+async function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = { ...process.env, DATABASE_URL: testServer().url }
+  try {
+    const output = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, ...args], { env })
+    return { code: 0, ...output }
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string }
+  }
+}
+
+test('without a name all benches are listed, one a line', async () => {
+  const { code, stdout } = await bench()
+  expect(code).toBe(0)
+  expect(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+  ).toEqual(['access', 'capture', 'reconnect', 'sessions'])
+})
+
+test('a name that is none is answered with those that are', async () => {
+  const { code, stderr } = await bench('nothing')
+  expect(code).toBe(2)
+  expect(stderr).toContain('there is no bench nothing: there are access, capture, reconnect, sessions')
+})
+
+test('a bench prints one object: what was measured, where, and of what', async () => {
+  const { stdout, stderr } = await bench('sessions', '--scale', '0.002', '--json')
+  const report = JSON.parse(stdout) as Report
+  expect(Object.keys(report), stderr).toEqual(['name', 'machine', 'versions', 'figures'])
+  expect(report.name).toBe('sessions')
+  expect(report.machine.cores).toBeGreaterThan(0)
+  expect(Object.keys(report.versions)).toEqual(['rowcast', 'node', 'postgresql', 'socket.io'])
+  for (const figure of report.figures)
+    expect(Object.keys(figure)).toEqual(['name', 'value', 'unit', 'target', 'met'])
+  expect(report.figures.map(({ name }) => name)).toContain('attach, all new')
+})

@@ -1,0 +1,63 @@
+/**
+ * Measures: `npm run bench` lists what there is, `npm run bench -- access` runs one of it. docs/benchmarks.md says what each measures.
+ */
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { resolve } from 'node:path'
+import { textTable } from '../server/cli/text-table.ts'
+import { access } from './access.ts'
+import type { Bench } from './bench.ts'
+import { capture } from './capture.ts'
+import { reconnect } from './reconnect.ts'
+import { sessions } from './sessions.ts'
+import { hasMissed, reportOf, textOf, thisMachine } from './report.ts'
+
+const benches: readonly Bench[] = [access, capture, reconnect, sessions]
+
+interface Options {
+  readonly json?: true
+  readonly scale: number
+  readonly profile?: string
+}
+
+const program = new Command('npm run bench --')
+  .description('Measures Rowcast on this machine, on an embedded PostgreSQL or the one of DATABASE_URL.')
+  .argument('[name]', 'which bench; without it, all are listed')
+  .option('--json', 'one object on standard output: { name, machine, versions, figures }')
+  .option('--scale <factor>', 'for trying out: a part of the clients, changes and seconds', parseScale, 1)
+  .option('--profile <folder>', 'write CPU profiles of the servers there')
+  .addHelpText('after', '\nExit codes: 0 done, 1 a target was missed or the bench failed, 2 wrongly called.')
+  .exitOverride()
+  .action(async (name: string | undefined, options: Options) => {
+    if (name === undefined) return console.log(textTable(benches.map(({ name, summary }) => [name, summary])))
+    const bench = benches.find((bench) => bench.name === name)
+    if (!bench)
+      program.error(`there is no bench ${name}: there are ${benches.map(({ name }) => name).join(', ')}`)
+    else await measure(bench, options)
+  })
+
+async function measure(bench: Bench, { json, scale, profile }: Options): Promise<void> {
+  const startedAt = performance.now()
+  const say = (message: string) =>
+    console.error(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)} s  ${message}`)
+  const machine = thisMachine() // before the bench itself makes it busy
+  const outcome = await bench.run({ scale, say, ...(profile !== undefined && { profile: resolve(profile) }) })
+  say('done')
+  const report = reportOf(bench.name, machine, outcome)
+  console.log(json ? JSON.stringify(report) : textOf(report))
+  if (hasMissed(report)) process.exitCode = 1
+}
+
+function parseScale(text: string): number {
+  const scale = Number(text)
+  if (!(scale > 0 && scale <= 1)) throw new InvalidArgumentError('It must be above 0, and 1 at the most.')
+  return scale
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Commander has said its own, help included.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
+  console.error(error)
+  process.exit(1)
+}

@@ -1,0 +1,32 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { createRowcast } from '../server/index.ts'
+import { answerParent } from '../test/child.ts'
+import { usage } from './usage.ts'
+
+// A Rowcast server as an application would have it. Clients say who they are, and are believed.
+
+export interface ServeOptions {
+  readonly database: string
+  /** Of all clients. */
+  readonly role: string
+  readonly port?: number
+}
+
+/** @returns its port */
+async function serve({ database, role, port = 0 }: ServeOptions): Promise<number> {
+  const httpServer = createServer((_request, response) => response.writeHead(404).end())
+  await createRowcast({
+    database,
+    httpServer,
+    authenticate: ({ auth }) => ({ role, claims: { sub: String(auth['sub']) } }),
+    logger: pino({ level: 'warn' }, pino.destination(2)),
+  })
+  httpServer.listen(port, '127.0.0.1', 10_000)
+  await once(httpServer, 'listening')
+  return (httpServer.address() as AddressInfo).port
+}
+
+answerParent({ serve, usage })
