@@ -51,14 +51,15 @@ export class Metrics {
 
   /** Something that can be looked up whenever somebody wants to know. */
   watch(name: string, help: string, read: () => number): void {
-    new Gauge({
+    const gauge = new Gauge({
       name,
       help,
-      registers: [this.registry],
+      registers: [],
       collect() {
         this.set(read())
       },
     })
+    this.registry.registerMetric(gauge)
   }
 
   #counter<L extends string>(name: string, help: string, label: L): Counter<L> {

@@ -247,6 +247,30 @@ test('a subscription that the server refuses is an error, and is asked for again
   expect(rig.connection?.requests[0]).not.toHaveProperty('request.subscriptions.0.held')
 })
 
+test('what the server has no time for goes on loading, and is asked for again until it has', async () => {
+  const rig = rigWithPeople()
+  live(rig)
+  const { connection } = rig
+  if (!connection) throw new Error('not connected')
+  const subscribe = connection.subscribe.bind(connection)
+  let asked = 0
+  connection.subscribe = (request, reply) => {
+    asked++
+    if (asked > 3) subscribe(request, reply)
+    else reply({ ok: false, code: 'too_fast', message: 'try again' })
+  }
+  const [all, left] = [rig.follow(people), rig.follow({ kind: 'row', relation: 'person', key: [1] })]
+  all.subscribe(() => undefined)
+  rig.deliver()
+  expect(all.getSnapshot()).toEqual({ status: 'loading' })
+  left.subscribe(() => undefined)()
+  await vi.waitFor(() => {
+    rig.deliver()
+    expect(all.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] })
+  })
+  expect(rig.errors).toEqual([])
+})
+
 test('a subscription that the server ends is an error', () => {
   const rig = rigWithPeople()
   const all = rig.follow(people)

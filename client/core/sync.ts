@@ -44,7 +44,12 @@ export interface SyncParts {
   readonly restore?: boolean
   /** A subscription is asked for afresh this often at the most. Default 10 s. */
   readonly resyncIntervalMs?: number
+  /** A subscription that the server has no time for is asked for again after so long, then after twice that. Default 0.5 s. */
+  readonly retryDelayMs?: number
 }
+
+/** However often the server had no time. */
+const maxRetryDelayMs = 10_000
 
 /** What matters to the state of the page; `leave` matters to the connection. */
 export type SyncMessage = Exclude<Message, { readonly name: 'leave' }>
@@ -197,16 +202,32 @@ export class Sync implements InterestObserver {
     this.#answered()
   }
 
-  #subscribe(interest: Interest): void {
+  /** @param refusals how often it has been asked for too fast */
+  #subscribe(interest: Interest, refusals = 0): void {
     const wire = this.#wire
     this.#pendingAnswers++
     wire?.subscribe({ subscription: interest.subscription }, (reply) => {
       if (this.#wire !== wire) return
       this.#pendingAnswers--
+      if (!reply.ok && reply.code === 'too_fast') return this.#subscribeLater(wire, interest, refusals)
       if (reply.ok && this.#left.delete(reply.value.id)) this.#forgetRows(reply.value.id) // they come afresh
       this.#answer(interest, reply)
       this.#answered()
     })
+  }
+
+  /** A page that mounts much at once goes on loading; those that ask again do not do so all at the same time. */
+  #subscribeLater(wire: Wire, interest: Interest, refusals: number): void {
+    const { retryDelayMs = 500 } = this.#parts
+    const longest = Math.min(maxRetryDelayMs, retryDelayMs * 2 ** refusals)
+    setTimeout(
+      () => {
+        if (this.#wire === wire && this.#parts.interests().has(interest))
+          this.#subscribe(interest, refusals + 1)
+      },
+      longest * (0.5 + Math.random() / 2),
+    )
+    this.#answered()
   }
 
   /** Gives an interest what the server made of it. */

@@ -25,7 +25,7 @@ export class Rig {
 
   constructor(
     server = new ModelServer(['public.person']),
-    { resyncIntervalMs = 0, graceMs = 1e6, restore = false } = {},
+    { resyncIntervalMs = 0, retryDelayMs = 1, graceMs = 1e6, restore = false } = {},
   ) {
     this.server = server
     this.sync = new Sync({
@@ -43,6 +43,7 @@ export class Rig {
       },
       report: (error) => this.errors.push(error),
       resyncIntervalMs,
+      retryDelayMs,
       restore,
     })
     this.subscriptions = new Subscriptions(graceMs, this.sync)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { createClient } from '../../client/core/index.ts'
 import type { Subscribed } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { startOnNewDatabase, type RowcastServer } from '../../test/rowcast-server.ts'
@@ -257,4 +258,40 @@ test('who connects and does not attach is not kept', async () => {
   expect(await counted(at.server, 'rowcast_ended_connections_total', 'not_attached')).toBe(1)
   await sleep(300)
   expect(stays.socket.connected).toBe(true)
+})
+
+/** A page that mounts so many at the same moment, before it has connected or after. */
+async function mounting(server: RowcastServer, count: number, isConnected: boolean): Promise<string[]> {
+  const errors: string[] = []
+  const client = createClient({
+    url: server.url,
+    session: 'page',
+    onError: ({ code, message }) => errors.push(`${code}: ${message}`),
+  })
+  try {
+    if (isConnected) {
+      client.connect()
+      await expect.poll(() => client.store.getState().connection.status).toBe('live')
+    }
+    const mounted = Array.from({ length: count }, (_, i) => client.row('a', i + 1))
+    for (const followed of mounted) followed.subscribe(() => undefined)
+    const stateOf = (status: string) =>
+      mounted.filter((followed) => followed.getSnapshot().status === status).length
+    await expect.poll(() => stateOf('loading'), { timeout: 30_000 }).toBe(0)
+    expect(stateOf('ready')).toBe(count)
+    return errors
+  } finally {
+    client.close()
+  }
+}
+
+test('a page that mounts a thousand things at once does not come near the limits', async () => {
+  await using at = await serving({})
+  for (const isConnected of [false, true]) expect(await mounting(at.server, 1_000, isConnected)).toEqual([])
+})
+
+test('a page that asks faster than it may is given everything all the same, later', async () => {
+  await using at = await serving({ messagesPerSecond: 100, messagesAtOnce: 50, pendingRequests: 40 })
+  expect(await mounting(at.server, 200, true)).toEqual([])
+  expect(await counted(at.server, 'rowcast_refused_messages_total', 'too_fast')).toBeGreaterThan(0)
 })
