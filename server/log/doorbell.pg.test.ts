@@ -9,9 +9,9 @@ async function twoReaders() {
   const database = await createTestDatabase()
   const writer = await database.connect()
   await writer.query(`create table t (id int primary key); select event.track('t')`)
-  const { proxy, url } = await TcpProxy.before(database.url)
+  const { proxy, url } = await TcpProxy.before(database.serverUrl)
   const first = await startLogReader(`${url}?application_name=first`, [1])
-  const second = await startLogReader(`${database.url}?application_name=second`, [1])
+  const second = await startLogReader(`${database.serverUrl}?application_name=second`, [1])
   const written = new Map<string, number>()
   const at = {
     first,

@@ -54,7 +54,7 @@ test('a change that commits late is delivered, not skipped, and delays nobody', 
   await using database = await createTestDatabase()
   const [slow, fast] = [await database.connect(), await database.connect()]
   await fast.query(`create table player (id text primary key); select event.track('player')`)
-  await using at = await readerOf(database.url, () => [1])
+  await using at = await readerOf(database.serverUrl, () => [1])
   await slow.query('begin')
   await slow.query(`insert into player values ('slow')`)
   await fast.query(`insert into player values ('fast')`)
@@ -70,7 +70,7 @@ test('transactions come whole, in the order of the last change of each', async (
   const [one, two] = [await database.connect(), await database.connect()]
   await one.query(`create table t (id int primary key); select event.track('t')`)
   let isFollowed = false
-  await using at = await readerOf(database.url, () => (isFollowed ? [1] : []))
+  await using at = await readerOf(database.serverUrl, () => (isFollowed ? [1] : []))
   await one.query('begin; insert into t values (1)')
   await two.query('begin; insert into t values (2)')
   await one.query('insert into t values (3)')
@@ -89,7 +89,7 @@ test('a reader that sleeps is rung by the first commit, and spared the others', 
   await using database = await createTestDatabase()
   const [writer, listener] = [await database.connect(), await database.connect()]
   await writer.query(`create table t (id int primary key); select event.track('t')`)
-  await using at = await readerOf(database.url, () => [1])
+  await using at = await readerOf(database.serverUrl, () => [1])
   let rings = 0
   listener.on('notification', () => rings++)
   await listener.query('listen rowcast')
@@ -109,7 +109,7 @@ test('writers of what nobody follows do not ring for each commit', async () => {
   const [writer, listener] = [await database.connect(), await database.connect()]
   await writer.query(`create table t (id int primary key); create table u (id int primary key);
     select event.track('t'), event.track('u')`)
-  await using at = await readerOf(database.url, () => [1])
+  await using at = await readerOf(database.serverUrl, () => [1])
   let rings = 0
   listener.on('notification', () => rings++)
   await listener.query('listen rowcast')
@@ -129,9 +129,9 @@ test('no wake-up is lost between readers that sleep and wake by turns', async ()
     select event.track('t'), event.track('u')`)
   // None looks by itself: one ring too few, and the test waits in vain.
   const rests = { asleepMs: 100_000, standbyMs: 100_000 }
-  await using one = await readerOf(database.url, () => [1], { rests, hold: () => sleep(Math.random() * 60) })
-  await using two = await readerOf(database.url, () => [1], { rests })
-  await using three = await readerOf(database.url, () => [2], { rests })
+  await using one = await readerOf(database.serverUrl, () => [1], { rests, hold: () => sleep(Math.random() * 60) })
+  await using two = await readerOf(database.serverUrl, () => [1], { rests })
+  await using three = await readerOf(database.serverUrl, () => [2], { rests })
   for (let i = 0; i < 300; i++) {
     await sleep(Math.random() ** 3 * 40)
     if (i % 5 === 0) void other.query('insert into u values ($1)', [i])
@@ -146,7 +146,7 @@ test('a reader of which nobody follows anything any more gives the bell back', a
   const client = await database.connect()
   await client.query(`create table t (id int primary key); select event.track('t')`)
   let isFollowed = true
-  await using at = await readerOf(database.url, () => (isFollowed ? [1] : []), { rests: { asleepMs: 100 } })
+  await using at = await readerOf(database.serverUrl, () => (isFollowed ? [1] : []), { rests: { asleepMs: 100 } })
   const isHeld = async () =>
     (await client.query('select holder from event.bell_holder()')).rows[0].holder !== null
   while (!(await isHeld())) await sleep(5)
@@ -162,7 +162,7 @@ test('who holds the bell and closes wakes who stands by', async () => {
   const [writer, holder] = [await database.connect(), await database.connect()]
   await writer.query(`create table t (id int primary key); select event.track('t')`)
   await holder.query('select pg_advisory_lock(event.bell_key())')
-  await using at = await readerOf(database.url, () => [1], { rests: { standbyMs: 100_000 } })
+  await using at = await readerOf(database.serverUrl, () => [1], { rests: { standbyMs: 100_000 } })
   const isAsleep = `select clock_timestamp() - state_change > '100 ms' as yes from pg_stat_activity
     where application_name = 'rowcast' and datname = current_database()`
   while (!(await holder.query(isAsleep)).rows[0].yes) await sleep(10)
@@ -177,7 +177,7 @@ test('of much at once only so much is read: the rest of the relations are told, 
   await writer.query(`create table t (id int primary key); create table u (id int primary key, body text);
     create table v (id int primary key); select event.track('t'), event.track('u'), event.track('v')`)
   const bounds = { maxRows: 100, maxBytes: 100_000 }
-  await using at = await readerOf(database.url, () => [1, 2, 3], { bounds })
+  await using at = await readerOf(database.serverUrl, () => [1, 2, 3], { bounds })
   await writer.query(
     `begin; insert into t select generate_series(1, 100); insert into v values (1), (2); commit`,
   )
@@ -196,7 +196,7 @@ test('of too much in too many relations all are left out, and read on from there
   const ids = Array.from({ length: 12 }, (_, i) => i + 1)
   for (const id of ids)
     await writer.query(`create table t${id} (id int primary key); select event.track('t${id}')`)
-  await using at = await readerOf(database.url, () => ids, { bounds: { maxRows: 10, maxBytes: 1_000_000 } })
+  await using at = await readerOf(database.serverUrl, () => ids, { bounds: { maxRows: 10, maxBytes: 1_000_000 } })
   await writer.query(ids.map((id) => `insert into t${id} select generate_series(1, 10)`).join(';'))
   await until(() => at.passes.some(({ heavy }) => heavy.length > 0))
   expect(at.passes.flatMap(({ heavy }) => heavy)).toEqual(ids)
@@ -209,7 +209,7 @@ test('a pass that finds nothing is handed on as well, so that positions move on'
   await using database = await createTestDatabase()
   const writer = await database.connect()
   await writer.query(`create table t (id int primary key); select event.track('t')`)
-  await using at = await readerOf(database.url, () => [1], { rests: { asleepMs: 50 } })
+  await using at = await readerOf(database.serverUrl, () => [1], { rests: { asleepMs: 50 } })
   const seen = at.passes.length
   await writer.query('select pg_current_xact_id()')
   await until(() => at.passes.slice(seen).some(({ from, to }) => from !== to))
@@ -222,7 +222,7 @@ test('what comes next has been pruned: the reader says so, and goes on from now'
   await writer.query(`create table t (id int primary key); select event.track('t')`)
   let goOn = () => {}
   const held = new Promise<void>((resolve) => (goOn = resolve))
-  await using at = await readerOf(database.url, () => [1], { hold: () => held })
+  await using at = await readerOf(database.serverUrl, () => [1], { hold: () => held })
   await writer.query('insert into t values (1)')
   await until(() => at.keys.length === 1)
   await writer.query('insert into t values (2)')
@@ -248,7 +248,7 @@ test('a pass that could not be handed on is repeated on the same connection, and
   const hold = async () => {
     if (tries++ === 0) throw new Error('not now')
   }
-  await using at = await readerOf(database.url, () => [1], { hold })
+  await using at = await readerOf(database.serverUrl, () => [1], { hold })
   const backend = async () =>
     (
       await client.query(
@@ -271,7 +271,7 @@ test('N16 a reader whose connection is cut, over and over, skips nothing and rep
   await using database = await createTestDatabase()
   const [writer, killer] = [await database.connect(), await database.connect()]
   await writer.query(`create table t (id int primary key); select event.track('t')`)
-  await using at = await readerOf(database.url, () => [1])
+  await using at = await readerOf(database.serverUrl, () => [1])
   let isWriting = true
   const killing = (async () => {
     while (isWriting) {
@@ -294,7 +294,7 @@ test('N16 a reader whose connection falls silent, asleep or at work, goes on by 
   await using database = await createTestDatabase()
   const writer = await database.connect()
   await writer.query(`create table t (id int primary key); select event.track('t')`)
-  const { proxy, url } = await TcpProxy.before(database.url)
+  const { proxy, url } = await TcpProxy.before(database.serverUrl)
   await using at = await readerOf(url, () => [1])
   await sleep(100)
   proxy.strand()

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { RowcastError, sqlStates } from '../../shared/errors.ts'
+import { RowcastError } from '../../shared/errors.ts'
 import { formatRelationId } from '../../shared/identifiers.ts'
 import type { Identity } from '../session/identity.ts'
 import { readRowSecurity, type RowSecurity } from './row-security.ts'
@@ -96,6 +96,7 @@ const relationSql = `
        join pg_type as t on t.oid = a.atttypid) as v
    where r.oid = $1`
 
+// Not by to_regclass, which asks for rights of the server's own user.
 const accessSql = `
   select c.oid::int8::text as oid, c.relkind::text as kind, c.relrowsecurity as "hasRowSecurity",
          format('%I.%I', n.nspname, c.relname) as name, n.nspname = any (array['meta', 'event']) as "isOurs",
@@ -107,8 +108,9 @@ const accessSql = `
          quote_ident($3) as column,
          (select has_column_privilege($2, c.oid, a.attnum, 'select') from pg_attribute as a
            where a.attrelid = c.oid and a.attname = $3 and a.attnum > 0 and not a.attisdropped) as "maySelectColumn"
-    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-   where c.oid = to_regclass($1)`
+    from parse_ident($1) as i (parts)
+    join pg_namespace as n on n.nspname = case cardinality(i.parts) when 1 then 'public' when 2 then i.parts[1]::name end
+    join pg_class as c on c.relnamespace = n.oid and c.relname = i.parts[cardinality(i.parts)]::name`
 
 /**
  * Answers whether an identity may follow a relation, or one column of it, and what the relation is to its role.
@@ -129,8 +131,7 @@ export async function readRelation(
     ({ rows }) => rows[0],
     (error: { code?: string }) => {
       if (error.code === '42704') throw new RowcastError('permission_denied', `there is no role ${role}`)
-      if (error.code === sqlStates.permission_denied) throw unknownRelation(relation, error) // a schema that is not ours to use
-      if (error.code === '42601' || error.code === '42602' || error.code === '0A000') return undefined // no name at all
+      if (error.code === '22023') return undefined // no name at all
       throw error
     },
   )

@@ -28,10 +28,10 @@ function listen(to: Database) {
 }
 
 test('the end of a session is told wherever it is brought about; also after the connection has been lost', async () => {
-  const pool = createPool(database.url, 2)
+  const pool = createPool(database.serverUrl, 2)
   const sql = await database.connect()
   const store = new SessionStore(pool)
-  await using told = listen({ connectionString: database.url, application_name: 'listens for endings' })
+  await using told = listen({ connectionString: database.serverUrl, application_name: 'listens for endings' })
   await expect.poll(() => told.listening).toBe(1)
   const who = { role: 'app_user', claims: { sub: 'ann' } }
 
@@ -51,10 +51,10 @@ test('the end of a session is told wherever it is brought about; also after the 
 })
 
 test('what has no server, or has expired, is not told', async () => {
-  const pool = createPool(database.url, 2)
+  const pool = createPool(database.serverUrl, 2)
   const sql = await database.connect()
   const store = new SessionStore(pool)
-  await using told = listen(database.url)
+  await using told = listen(database.serverUrl)
   await expect.poll(() => told.listening).toBe(1)
   const [{ id: inSql }] = (await sql.query('select event.session_create() as id')).rows
   const expired = await store.create({ role: 'app_user', claims: {} })
@@ -69,7 +69,7 @@ test('what has no server, or has expired, is not told', async () => {
 })
 
 test('a connection that has fallen silent is noticed, and made anew', async () => {
-  const { proxy, url } = await TcpProxy.before(database.url)
+  const { proxy, url } = await TcpProxy.before(database.serverUrl)
   await using told = listen(url)
   await expect.poll(() => told.listening).toBe(1)
   proxy.setMode('half-open')

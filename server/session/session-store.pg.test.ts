@@ -19,7 +19,7 @@ const pools: pg.Pool[] = []
 beforeAll(async () => {
   database = await createTestDatabase()
   sql = createEncodingPool(database.url, 4)
-  everybody = { role: new URL(database.url).username, claims: {} }
+  everybody = { role: database.reader, claims: {} }
   await sql.query(`create table item (id int primary key, name text); select event.track('item')`)
 })
 afterAll(async () => {
@@ -33,7 +33,7 @@ afterEach(async () => void (await Promise.all(pools.splice(0).map((pool) => pool
 
 /** The store of another server, with connections of its own. */
 function server(options?: SessionOptions): SessionStore {
-  const pool = createEncodingPool(database.url, 4)
+  const pool = createEncodingPool(database.serverUrl, 4)
   pools.push(pool)
   return new SessionStore(pool, options)
 }

@@ -15,9 +15,11 @@ let identity: Identity
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = createEncodingPool(database.url, 4)
-  identity = { role: new URL(database.url).username, claims: {} }
-  await pool.query(`
+  pool = createEncodingPool(database.serverUrl, 4)
+  identity = { role: database.reader, claims: {} }
+  await (
+    await database.connect()
+  ).query(`
     create schema "Other.One";
     create type mood as enum ('glad', 'sad');
     create type pair as (b int, a text);
@@ -130,16 +132,17 @@ test('what is stored of a subscription asks for the same: restored on another se
 })
 
 test('a table that is gone is restored by its last name', async () => {
-  await pool.query(`create table gone (id int primary key); select event.track('gone')`)
+  const owner = await database.connect()
+  await owner.query(`create table gone (id int primary key); select event.track('gone')`)
   const store = new SessionStore(pool)
   const key = await store.create(identity)
   await store.attach(key.id, [await define(pool, { kind: 'row', relation: 'gone', key: [1] }, identity)])
-  await pool.query('alter table gone rename to renamed')
+  await owner.query('alter table gone rename to renamed')
   const restored = async () =>
     (await store.open(key, identity, { withSubscriptions: true })).subscriptions.map(
       (s) => s.subscription.relation,
     )
   expect(await restored()).toEqual(['public.renamed'])
-  await pool.query('drop table renamed')
+  await owner.query('drop table renamed')
   expect(await restored()).toEqual([expect.stringMatching(/^public\.(gone|renamed)$/)])
 })
