@@ -190,6 +190,7 @@ async function serve(
     io,
     following,
     fallBehind: (connection, from) => welcome.fallBehind(connection, from),
+    expire: () => gateway.expire(),
     settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
   })
   const reader = new LogReader({

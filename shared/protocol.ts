@@ -52,6 +52,10 @@ export type SubscribeRequest = v.InferOutput<typeof subscribeSchema>
 export const unsubscribeSchema = v.strictObject({ id: v.pipe(v.string(), v.maxLength(300)) })
 export type UnsubscribeRequest = v.InferOutput<typeof unsubscribeSchema>
 
+/** Renews what the client has signed in with: `auth` is what it would connect with now. */
+export const authenticateSchema = v.strictObject({ auth: v.record(v.string(), v.unknown()) })
+export type AuthenticateRequest = v.InferOutput<typeof authenticateSchema>
+
 export const ackSchema = v.strictObject({ position })
 export type AckRequest = v.InferOutput<typeof ackSchema>
 
@@ -67,7 +71,12 @@ export interface Subscribed {
   readonly key?: KeyText
 }
 
-export interface Attached {
+/** For how long the client is given anything, unless it renews what it has signed in with; if left out, for ever. */
+export interface Lasting {
+  readonly expiresInMs?: number
+}
+
+export interface Attached extends Lasting {
   readonly session: { readonly id: string; readonly token: string }
   /** True when the session of the request was found again. */
   readonly resumed: boolean
@@ -150,6 +159,10 @@ export type CatchUp = v.InferOutput<typeof catchUpSchema>
 export const leaveSchema = v.object({ withinMs: v.number() })
 export type Leave = v.InferOutput<typeof leaveSchema>
 
+/** What the client had signed in with is good no longer: the server ends the connection. */
+export const expiredSchema = v.object({})
+export type Expired = v.InferOutput<typeof expiredSchema>
+
 export const resetReasons = ['epoch_changed', 'position_expired'] as const
 export type ResetReason = (typeof resetReasons)[number]
 
@@ -171,6 +184,7 @@ export interface ServerToClientEvents {
   progress: (progress: Progress) => void
   catch_up: (catchUp: CatchUp) => void
   leave: (leave: Leave) => void
+  expired: (expired: Expired) => void
   reset: (reset: Reset) => void
   ended: (ended: Ended) => void
 }
@@ -180,6 +194,7 @@ export interface ClientToServerEvents {
   subscribe: (request: SubscribeRequest, reply: (result: Reply<Subscribed>) => void) => void
   unsubscribe: (request: UnsubscribeRequest, reply: (result: Reply<null>) => void) => void
   ack: (request: AckRequest, reply: (result: Reply<null>) => void) => void
+  authenticate: (request: AuthenticateRequest, reply: (result: Reply<Lasting>) => void) => void
 }
 
 /** @public A position as it appears in messages. */

@@ -7,6 +7,7 @@ import {
   type Batch,
   type CatchUp,
   type Ended,
+  type Expired,
   type Leave,
   type Progress,
   type Reply,
@@ -24,11 +25,12 @@ interface Messages {
   ended: Ended
   catch_up: CatchUp
   leave: Leave
+  expired: Expired
 }
 type EventName = keyof Messages
 export type Message = { [E in EventName]: { readonly event: E; readonly message: Messages[E] } }[EventName]
 
-const events = ['batch', 'snapshot', 'progress', 'reset', 'ended', 'catch_up', 'leave'] as const
+const events = ['batch', 'snapshot', 'progress', 'reset', 'ended', 'catch_up', 'leave', 'expired'] as const
 
 /** A bare Socket.IO client that speaks the protocol by hand and keeps what it is sent. */
 export class TestSocket implements AsyncDisposable {

@@ -37,7 +37,10 @@ export interface ClientOptions {
   readonly url?: string
   /** Where the server listens. Default: `/rowcast`. */
   readonly path?: string
-  /** What the server's `authenticate` gets, or a function that is asked for it before each connection. */
+  /**
+   * What the server's `authenticate` gets, or a function that is asked for it before each connection, and anew before
+   * it expires.
+   */
   readonly auth?: Auth
   /** How long a subscription is kept after the last component that used it has gone. Default: 5 s. */
   readonly graceMs?: number
@@ -116,6 +119,13 @@ export interface Client {
   subscriptions(): readonly Subscription[]
   /** Connects now, and not only with the first subscription. */
   connect(): void
+  /**
+   * Asks `auth` anew and tells the server, e.g. since the user may see more now; without a connection, tries at once to get
+   * one. It must be the same user: for another, close this client and make one.
+   *
+   * @throws {RowcastError} why the server does not accept it; what it has accepted before stays good
+   */
+  renewAuth(): Promise<void>
   /** Disconnects, until `connect`, which goes on from there. What is held stays. */
   close(): void
 }
@@ -192,6 +202,7 @@ export function createClient(options: ClientOptions = {}): Client {
     follow: (subscription) => followed(checked(subscription)),
     subscriptions: () => Array.from(subscriptions, ({ subscription }) => subscription),
     connect,
+    renewAuth: () => connection.renewAuth(),
     close() {
       isClosed = true
       acknowledger.stop()

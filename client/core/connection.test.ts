@@ -131,13 +131,112 @@ test('a client that may not connect says so, and tries again', async () => {
   made.connect()
   await until(() =>
     expect(made.store.getState().connection).toMatchObject({
-      status: 'connecting',
+      status: 'unauthenticated',
       error: { code: 'unauthenticated' },
     }),
   )
   isKnown = true
   await live(made)
   expect(made.store.getState().connection.error).toBeUndefined()
+})
+
+test('what expires is renewed before, on the same connection, and again when it fails', async () => {
+  const renewed: unknown[] = []
+  server.lasting = { expiresInMs: 400 }
+  server.renew = (auth) => {
+    renewed.push(auth['token'])
+    return renewed.length === 1
+      ? { ok: false, code: 'internal', message: 'not now' }
+      : { ok: true, value: renewed.length === 2 ? { expiresInMs: 400 } : {} }
+  }
+  let token = 0
+  const made = client({ auth: () => Promise.resolve({ token: ++token }) })
+  made.connect()
+  await live(made)
+  const statuses = statusesOf(made)
+  await until(() => expect(renewed).toEqual([2, 3, 4]))
+  expect(server.handshakes).toEqual([{ token: 1 }])
+  expect(statuses).toEqual([])
+  expect(errors).toMatchObject([{ code: 'internal' }])
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(renewed).toHaveLength(3) // the last one is good for ever
+})
+
+test('an auth function that fails in between is asked again', async () => {
+  server.lasting = { expiresInMs: 400 }
+  const renewed: unknown[] = []
+  server.renew = (auth) => {
+    renewed.push(auth)
+    return { ok: true, value: {} }
+  }
+  let attempts = 0
+  const made = client({
+    auth: () => (++attempts === 2 ? Promise.reject(new Error('no token')) : { attempts }),
+  })
+  made.connect()
+  await until(() => expect(renewed).toEqual([{ attempts: 3 }]))
+  expect(errors).toMatchObject([{ code: 'unauthenticated' }])
+  expect(server.sockets).toHaveLength(1)
+})
+
+test('credentials that are no function are not sent again', async () => {
+  server.lasting = { expiresInMs: 60 }
+  const renew = vi.fn(() => ({ ok: true, value: {} }) as const)
+  server.renew = renew
+  const made = client({ auth: { token: 'x' } })
+  made.connect()
+  await live(made)
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  expect(renew).not.toHaveBeenCalled()
+})
+
+test('when the time is over the page says so, keeps its rows, and is live again with a new token', async () => {
+  const made = client({ auth: () => ({ token }) })
+  let token = 'old'
+  server.refuse = (auth) => (server.sockets.length > 0 && auth['token'] === 'old' ? 'expired' : undefined)
+  const rows = made.follow(people)
+  rows.subscribe(() => undefined)
+  await live(made)
+  const statuses = statusesOf(made)
+  server.sockets[0]?.emit('expired', {})
+  server.sockets[0]?.disconnect(true)
+  await until(() => expect(server.handshakes.length).toBeGreaterThan(2))
+  expect(made.store.getState().connection).toMatchObject({
+    status: 'unauthenticated',
+    error: { code: 'expired' },
+  })
+  expect(rows.getSnapshot()).toEqual({ status: 'ready', data: [joe, ann] })
+  server.model.delete('public.person', 1)
+  token = 'new'
+  await until(() => expect(rows.getSnapshot().data).toEqual([ann]))
+  expect(statuses).toEqual(['unauthenticated', 'live'])
+})
+
+test('renewAuth tells the server at once; what it does not accept is thrown, and changes nothing', async () => {
+  let token = 'first'
+  server.renew = ({ token }) =>
+    token === 'stolen' ? { ok: false, code: 'identity_changed', message: 'another' } : { ok: true, value: {} }
+  const made = client({ auth: () => ({ token }) })
+  await made.renewAuth() // not connected yet: nothing to tell
+  made.connect()
+  await live(made)
+  token = 'second'
+  await made.renewAuth()
+  token = 'stolen'
+  await expect(made.renewAuth()).rejects.toMatchObject({ code: 'identity_changed' })
+  expect(made.store.getState().connection.status).toBe('live')
+  expect(server.sockets).toHaveLength(1)
+})
+
+test('renewAuth connects who waits for another attempt, and asks auth anew', async () => {
+  let token = 'bad'
+  server.refuse = (auth) => (auth['token'] === 'bad' ? 'unauthenticated' : undefined)
+  const made = client({ auth: () => ({ token }), retryDelayMs: 3_600_000, maxRetryDelayMs: 3_600_000 })
+  made.connect()
+  await until(() => expect(made.store.getState().connection.status).toBe('unauthenticated'))
+  token = 'good'
+  await made.renewAuth()
+  await live(made)
 })
 
 test('an auth function that fails is asked again', async () => {

@@ -1,27 +1,36 @@
 import { io, type Socket } from 'socket.io-client'
 import { RowcastError, type ErrorCode } from '../../shared/errors.ts'
-import type { Attached, ClientToServerEvents, Reply, ServerToClientEvents } from '../../shared/protocol.ts'
-import { messageNames, parseAttached, parseMessage, parseSubscribed } from './messages.ts'
+import type {
+  Attached,
+  ClientToServerEvents,
+  Lasting,
+  Reply,
+  ServerToClientEvents,
+} from '../../shared/protocol.ts'
+import { messageNames, parseAttached, parseLasting, parseMessage, parseSubscribed } from './messages.ts'
+import { Renewal } from './renewal.ts'
 import type { SessionStore } from './session-store.ts'
 import type { Sync } from './sync.ts'
 import type { SessionKey, Wire } from './wire.ts'
 
-/** Credentials for the server's `authenticate`; as a function it is asked for each connection anew. */
-export type Auth =
-  | Readonly<Record<string, unknown>>
-  | (() => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>)
+type Credentials = Readonly<Record<string, unknown>>
+
+/** Credentials for the server's `authenticate`; as a function it is asked for each connection anew, and before they expire. */
+export type Auth = Credentials | (() => Credentials | Promise<Credentials>)
 
 /**
  * Whether what is shown is live. `connecting` until everything has first arrived; `reconnecting` when
  * the connection was lost, while the last known data stays. `catching_up` when the connection is there but so much
- * has come, or comes so slowly, that what is shown has been out of date for a second. `error` says what
- * stands in the way.
+ * has come, or comes so slowly, that what is shown has been out of date for a second. `unauthenticated` when the
+ * server does not accept what `auth` gives (any longer: the code is `expired`); it goes on asking, and the last known data stays.
+ * `error` says what stands in the way.
  */
 export type ConnectionState =
   | { readonly status: 'connecting'; readonly error?: RowcastError }
   | { readonly status: 'live'; readonly error?: undefined }
   | { readonly status: 'catching_up'; readonly error?: undefined }
   | { readonly status: 'reconnecting'; readonly error?: RowcastError }
+  | { readonly status: 'unauthenticated'; readonly error: RowcastError }
   | { readonly status: 'closed'; readonly error?: RowcastError }
 
 export interface ConnectionParts {
@@ -45,11 +54,16 @@ export interface ConnectionParts {
 /** An answer that has not come by then will not come: the connection is made anew. */
 const answerTimeoutMs = 30_000
 
+const silence = 'the server does not answer'
+
 /** So long a client that is closed waits for the server to have heard how far it has come. */
 const lastWordMs = 1_000
 
 /** A shorter lag is not worth telling: it would flicker. */
 const tellCatchingUpMs = 1_000
+
+/** Why a server lets nobody in as whom `auth` says. */
+const signInCodes: readonly ErrorCode[] = ['unauthenticated', 'expired']
 
 /** Whatever a server says, it is left before long. */
 const longestLeaveMs = 300_000
@@ -63,10 +77,13 @@ type AppSocket = Socket<ServerToClientEvents, ClientToServerEvents>
 export class Connection {
   readonly #parts: ConnectionParts
   #socket: AppSocket | undefined
+  /** The socket's id while it is attached. */
+  #attachedAs: string | undefined
   #session: SessionKey | undefined
   #retryTimer: ReturnType<typeof setTimeout> | undefined
   #leaveTimer: ReturnType<typeof setTimeout> | undefined
   #catchingUpTimer: ReturnType<typeof setTimeout> | undefined
+  readonly #renewal: Renewal
   /** The last acknowledgement has arrived, or will not. */
   #acknowledged: Promise<unknown> = Promise.resolve()
   #failures = 0
@@ -74,6 +91,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
+    this.#renewal = new Renewal(() => void this.#renewInTime(), parts.retryDelayMs)
   }
 
   /** Begins to connect, unless it has. */
@@ -133,6 +151,59 @@ export class Connection {
     if (this.#socket) this.#retry(this.#socket, error)
   }
 
+  /**
+   * Asks `auth` anew and tells the server; who is not connected tries to be, at once.
+   *
+   * @throws {RowcastError} why the server does not accept it: what was accepted before goes on
+   */
+  async renewAuth(): Promise<void> {
+    const socket = this.#socket
+    if (!socket) return
+    if (this.#attachedAs === undefined) {
+      // Whatever is under way has asked for them before.
+      clearTimeout(this.#retryTimer)
+      this.#detach()
+      return void socket.disconnect().connect()
+    }
+    const attachedAs = this.#attachedAs
+    const auth = await this.#credentials()
+    if (this.#attachedAs !== attachedAs) return // whoever connects is asked for them anyway
+    const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
+    const answer = await socket
+      .timeout(timeoutMs)
+      .emitWithAck('authenticate', { auth })
+      .catch((cause: unknown) => {
+        throw new RowcastError('disconnected', silence, { cause })
+      })
+    const reply = parseLasting(answer)
+    if (!reply.ok) throw new RowcastError(reply.code, reply.message)
+    if (this.#attachedAs === attachedAs) this.#expireIn(reply.value)
+  }
+
+  async #renewInTime(): Promise<void> {
+    try {
+      await this.renewAuth()
+    } catch (error) {
+      this.#parts.report(error as RowcastError) // it throws no other
+      this.#renewal.retry()
+    }
+  }
+
+  /** What is no function gives the same another time. */
+  #expireIn({ expiresInMs }: Lasting): void {
+    if (typeof this.#parts.auth === 'function') this.#renewal.start(expiresInMs)
+  }
+
+  /** @throws {RowcastError} `unauthenticated` if the application has none to give */
+  async #credentials(): Promise<Credentials> {
+    const { auth } = this.#parts
+    try {
+      return (typeof auth === 'function' ? await auth() : auth) ?? {}
+    } catch (cause) {
+      throw new RowcastError('unauthenticated', 'the auth function failed', { cause })
+    }
+  }
+
   #createSocket(): AppSocket {
     const { url, path, transports, retryDelayMs, maxRetryDelayMs } = this.#parts
     const options = {
@@ -156,12 +227,10 @@ export class Connection {
   }
 
   async #authenticate(socket: AppSocket, send: (auth: object) => void): Promise<void> {
-    const { auth } = this.#parts
     try {
-      send((typeof auth === 'function' ? await auth() : auth) ?? {})
+      send(await this.#credentials())
     } catch (error) {
-      if (this.#socket !== socket) return
-      this.#retry(socket, new RowcastError('unauthenticated', 'the auth function failed', { cause: error }))
+      if (this.#socket === socket) this.#retry(socket, error as RowcastError) // it throws no other
     }
   }
 
@@ -173,6 +242,8 @@ export class Connection {
       if (reply.ok) {
         if (reply.value.session.id !== this.#session?.id) session.save(reply.value.session)
         this.#session = reply.value.session
+        this.#attachedAs = socket.id
+        this.#expireIn(reply.value)
       } else if (reply.code === 'session_not_found' && this.#session) {
         this.#session = undefined
         session.clear()
@@ -201,6 +272,8 @@ export class Connection {
       return
     }
     if (message.name === 'leave') this.#leaveWithin(socket, message.withinMs)
+    else if (message.name === 'expired')
+      this.#retry(socket, new RowcastError('expired', 'what this client has signed in with has expired'))
     else sync.receive(message)
   }
 
@@ -221,6 +294,8 @@ export class Connection {
     clearTimeout(this.#leaveTimer)
     clearTimeout(this.#catchingUpTimer)
     this.#leaveTimer = undefined
+    this.#renewal.stop()
+    this.#attachedAs = undefined
     this.#parts.sync.detach()
   }
 
@@ -258,13 +333,14 @@ export class Connection {
   }
 
   #waiting(error: RowcastError): void {
-    this.#parts.onState({ status: this.#wasLive ? 'reconnecting' : 'connecting', error })
+    if (signInCodes.includes(error.code)) this.#parts.onState({ status: 'unauthenticated', error })
+    else this.#parts.onState({ status: this.#wasLive ? 'reconnecting' : 'connecting', error })
   }
 
   /** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
   #wireOver(socket: AppSocket): Wire {
     const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
-    const silent = new RowcastError('disconnected', 'the server does not answer')
+    const silent = new RowcastError('disconnected', silence)
     return {
       attach: (request, reply) =>
         socket.timeout(timeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {

@@ -4,6 +4,7 @@ import {
   batchSchema,
   catchUpSchema,
   endedSchema,
+  expiredSchema,
   leaveSchema,
   progressSchema,
   resetSchema,
@@ -12,6 +13,8 @@ import {
   type Batch,
   type CatchUp,
   type Ended,
+  type Expired,
+  type Lasting,
   type Leave,
   type Progress,
   type Reply,
@@ -31,6 +34,7 @@ export type Message =
   | ({ readonly name: 'progress' } & Progress)
   | ({ readonly name: 'catch_up' } & CatchUp)
   | ({ readonly name: 'leave' } & Leave)
+  | ({ readonly name: 'expired' } & Expired)
   | ({ readonly name: 'reset' } & Reset)
   | ({ readonly name: 'ended' } & Ended)
 
@@ -40,6 +44,7 @@ const schemas = {
   progress: progressSchema,
   catch_up: catchUpSchema,
   leave: leaveSchema,
+  expired: expiredSchema,
   reset: resetSchema,
   ended: endedSchema,
 } as const satisfies Record<MessageName, v.GenericSchema>
@@ -65,8 +70,10 @@ const subscribed: v.GenericSchema<Subscribed> = v.object({
   relation: v.string(),
   key: v.exactOptional(v.string()),
 })
+const lasting = { expiresInMs: v.exactOptional(v.number()) }
 const attachedReply = replySchema<Attached>(
   v.object({
+    ...lasting,
     session: v.object({ id: v.string(), token: v.string() }),
     resumed: v.boolean(),
     subscriptions: v.array(replySchema(subscribed)),
@@ -74,6 +81,7 @@ const attachedReply = replySchema<Attached>(
   }) as v.GenericSchema<Attached>,
 )
 const subscribedReply = replySchema(subscribed)
+const lastingReply = replySchema(v.object(lasting))
 
 /** The answer to `attach`; an answer that makes no sense is a refusal. */
 export function parseAttached(input: unknown): Reply<Attached> {
@@ -83,6 +91,11 @@ export function parseAttached(input: unknown): Reply<Attached> {
 /** The answer to `subscribe`; an answer that makes no sense is a refusal. */
 export function parseSubscribed(input: unknown): Reply<Subscribed> {
   return parseReply(subscribedReply, input, 'subscribe')
+}
+
+/** The answer to `authenticate`; an answer that makes no sense is a refusal. */
+export function parseLasting(input: unknown): Reply<Lasting> {
+  return parseReply(lastingReply, input, 'authenticate')
 }
 
 function parseReply<T>(

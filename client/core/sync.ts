@@ -51,8 +51,8 @@ export interface SyncParts {
 /** However often the server had no time. */
 const maxRetryDelayMs = 10_000
 
-/** What matters to the state of the page; `leave` matters to the connection. */
-export type SyncMessage = Exclude<Message, { readonly name: 'leave' }>
+/** What matters to the state of the page; the others matter to the connection. */
+export type SyncMessage = Exclude<Message, { readonly name: 'leave' | 'expired' }>
 
 /**
  * Keeps the replica in step with the server, over one connection after another: says what the page

@@ -8,8 +8,8 @@ import { useClient } from './provider.tsx'
 export type ConnectionInfo = ConnectionState & { readonly position: Position | undefined }
 
 /**
- * How the connection to the server is: `connecting`, `live`, `catching_up`, `reconnecting` or `closed`, with
- * an `error` that says what stands in the way.
+ * How the connection to the server is: `connecting`, `live`, `catching_up`, `reconnecting`, `unauthenticated` or
+ * `closed`, with an `error` that says what stands in the way.
  *
  * @param select what of it to render for; without, the component renders whenever the position moves
  *

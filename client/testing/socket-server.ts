@@ -5,6 +5,7 @@ import {
   defaultPath,
   type Attached,
   type ClientToServerEvents,
+  type Lasting,
   type Reply,
   type ServerToClientEvents,
 } from '../../shared/protocol.ts'
@@ -20,6 +21,9 @@ export class SocketServer implements AsyncDisposable {
   refuse: (auth: Record<string, unknown>) => string | undefined = () => undefined
   /** Answers `attach` in place of the model, if it returns an answer. */
   answer: (request: unknown) => Reply<Attached> | undefined = () => undefined
+  /** Answers `authenticate`; and says how long clients last, when they attach. */
+  renew: (auth: Record<string, unknown>) => Reply<Lasting> = () => ({ ok: true, value: {} })
+  lasting: Lasting = {}
   /** Answers nothing, as a server that hangs. */
   isSilent = false
   connection: ModelConnection | undefined
@@ -57,7 +61,13 @@ export class SocketServer implements AsyncDisposable {
         const answer = this.answer(request)
         if (this.isSilent) return
         if (answer) reply(answer)
-        else connection.attach(request, reply)
+        else
+          connection.attach(request, (result) =>
+            reply(result.ok ? { ok: true, value: { ...result.value, ...this.lasting } } : result),
+          )
+      })
+      socket.on('authenticate', ({ auth }, reply) => {
+        if (!this.isSilent) reply(this.renew(auth))
       })
       socket.on('subscribe', (request, reply) => {
         if (!this.isSilent) connection.subscribe(request, reply)

@@ -52,6 +52,7 @@ test('sessions that get the same share one encoding, and a change that concerns 
     io,
     following,
     fallBehind: () => undefined,
+    expire: () => undefined,
     settle: () => Promise.reject(new Error('not needed')),
   })
 
@@ -91,6 +92,7 @@ test('who goes over to another state of a relation while a batch is worked out i
     io,
     following,
     fallBehind: () => undefined,
+    expire: () => undefined,
     settle: () => Promise.reject(new Error('not needed')),
   })
 

@@ -22,6 +22,8 @@ export interface BroadcastParts {
   readonly following: Following
   /** A connection that has been sent everything up to a snapshot is to get no more for now. */
   readonly fallBehind: (connection: Connection, from: string) => void
+  /** Lets go of those whose time is over. */
+  readonly expire: () => void
   /** Makes sure that what PostgreSQL refuses to read is not asked again for ever. */
   readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
 }
@@ -52,6 +54,7 @@ export class Broadcast {
     const { transactions, setAside } = this.#setAside(pass)
     if (transactions.length === 0 && setAside.size === 0) return this.#sendProgress(to, idleProgressMs)
     const { batch, shifts } = await this.#route(transactions, pass.client)
+    this.#parts.expire() // the routing has taken its time
     const concerned = batch.feeds.keys() as Iterable<Feed<Audience>>
     const messages = [...groupsOf(concerned)].map(({ feeds, followers }) => ({
       audiences: followers,

@@ -124,8 +124,9 @@ export class Connection {
     this.#audience.connections.delete(this)
   }
 
+  /** Something may be sent to it: it is there, and its time is not over. */
   get isOpen(): boolean {
-    return this.socket.connected
+    return this.socket.connected && (this.identity.expiresAt ?? Infinity) > Date.now()
   }
 
   get isLive(): boolean {
@@ -200,6 +201,22 @@ export class Connection {
   suspend(definition: Definition): void {
     this.pending.set(definition.id, { definition, isHeld: false, isShown: true })
     this.#isWhole = false
+  }
+
+  /**
+   * Sees with other claims from now on, and is given everything afresh as these see it; it must follow nothing any
+   * more. False if it was not live: then it is about to be given something anyway.
+   */
+  become(identity: Identity): boolean {
+    const wasLive = this.isLive
+    if (wasLive) this.#leaveRooms()
+    this.#missing = { ...(this.#missing ?? nothing()), from: null }
+    this.#isWhole = false
+    this.#audience.connections.delete(this)
+    this.socket.data.identity = identity
+    this.#audience = this.session.audienceOf(identity)
+    this.#audience.connections.add(this)
+    return wasLive
   }
 
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */

@@ -4,12 +4,15 @@ import { parsePosition } from '../../shared/position.ts'
 import {
   ackSchema,
   attachSchema,
+  authenticateSchema,
   protocolVersion,
   subscribeSchema,
   unsubscribeSchema,
   type AckRequest,
   type Attached,
   type AttachRequest,
+  type AuthenticateRequest,
+  type Lasting,
   type Reply,
   type SubscribeRequest,
   type Subscribed,
@@ -18,14 +21,16 @@ import {
 import type { Subscription } from '../../shared/subscription.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
-import type { Identity } from '../session/identity.ts'
+import { isSameButForTime, isSameUser, type Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
 import { Allowance } from './allowance.ts'
 import { internal, mapLimited, parse, replyTo } from './answer.ts'
-import { identify, type Authenticate, type ConnectError } from './authenticate.ts'
+import { identify, identityOf, type Authenticate, type ConnectError } from './authenticate.ts'
+import { EncodedJson } from './encoded-json.ts'
+import { Expiry } from './expiry.ts'
 import type { Following } from './following.ts'
 import { checkFilter, type Limits } from './limits.ts'
 import { missingSince, type Missing } from './missing.ts'
@@ -54,8 +59,11 @@ export class Gateway {
   readonly #parts: GatewayParts
   readonly #sessions = new Map<string, LiveSession>()
   readonly #connections = new Map<GatewaySocket, Connection>()
-
   readonly #usages: Usages
+  readonly #expiry = new Expiry<GatewaySocket>((socket) => {
+    socket.emit('expired', new EncodedJson('{}'))
+    socket.disconnect(true)
+  })
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
@@ -79,6 +87,11 @@ export class Gateway {
   restartAll(): void {
     // It comes back with its position of before, and is answered as any other with a position that means nothing.
     for (const socket of this.#connections.keys()) socket.disconnect(true)
+  }
+
+  /** Ends the connections whose time is over. A timer does so too, but perhaps a moment late. */
+  expire(): void {
+    this.#expiry.endDue()
   }
 
   /** A session is no more: who comes back with it is told so. */
@@ -110,6 +123,7 @@ export class Gateway {
       stopWaiting()
       this.#detach(socket)
     })
+    this.#expiry.set(socket, socket.data.identity.expiresAt)
   }
 
   #handlersOf(socket: GatewaySocket, usage: Usage): ReadonlyMap<unknown, Handler> {
@@ -130,6 +144,10 @@ export class Gateway {
         },
       ],
       ['ack', { answer: (request) => this.#acknowledge(socket, parse(ackSchema, request)) }],
+      [
+        'authenticate',
+        { answer: (request) => this.#authenticate(socket, parse(authenticateSchema, request)) },
+      ],
     ])
   }
 
@@ -191,6 +209,7 @@ export class Gateway {
     return {
       session: key,
       resumed: opened !== undefined,
+      ...lastingOf(identity),
       subscriptions: answers.map(({ reply }) =>
         reply.ok ? { ok: true, value: describe(reply.value) } : reply,
       ),
@@ -262,7 +281,25 @@ export class Gateway {
     return null
   }
 
+  /** The same user goes on with what it has just got: a token that lasts longer, or claims that allow more or less. */
+  async #authenticate(socket: GatewaySocket, { auth }: AuthenticateRequest): Promise<Lasting> {
+    const connection = this.#attached(socket)
+    const { authenticate, logger, welcome } = this.#parts
+    const identity = await identityOf(socket, authenticate, logger, auth)
+    if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
+    if (!isSameUser(identity, connection.identity))
+      throw new RowcastError(
+        'identity_changed',
+        'this connection belongs to another user: close this client and make another one',
+      )
+    this.#expiry.set(socket, identity.expiresAt)
+    if (isSameButForTime(identity, connection.identity)) socket.data.identity = identity
+    else welcome.identify(connection, identity)
+    return lastingOf(identity)
+  }
+
   #detach(socket: GatewaySocket): void {
+    this.#expiry.delete(socket)
     const connection = this.#connections.get(socket)
     if (!connection) return
     this.#connections.delete(socket)
@@ -287,6 +324,10 @@ export class Gateway {
     if (!connection) throw new RowcastError('invalid_message', 'attach first')
     return connection
   }
+}
+
+function lastingOf({ expiresAt }: Identity): Lasting {
+  return expiresAt === undefined ? {} : { expiresInMs: Math.max(0, expiresAt - Date.now()) }
 }
 
 /** Of one client: the connections that answer are everybody's. */

@@ -9,6 +9,7 @@ import { parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Query } from '../routing/query.ts'
 import { readWindowKeys } from '../routing/shift-windows.ts'
+import type { Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import { drained } from './pace.ts'
@@ -71,6 +72,15 @@ export class Welcome {
   /** A connection has been sent everything up to a snapshot and gets no more for now: it is given what it misses later. */
   fallBehind(connection: Connection, from: string): void {
     if (connection.fallBehind(from)) void this.#resume(connection)
+  }
+
+  /** A connection has got other claims: what it follows is read anew, as these see it. */
+  identify(connection: Connection, identity: Identity): void {
+    for (const { definition } of [...connection.feeds.values()]) {
+      this.#parts.following.unfollow(connection, definition.id)
+      connection.suspend(definition)
+    }
+    if (connection.become(identity)) void this.#resume(connection)
   }
 
   /** True if a boundary would let somebody in. */
