@@ -12,6 +12,8 @@ export interface Channel {
   name: string
   topic: string
   created_at: string
+  is_private: boolean
+  owner_id: number | null
 }
 
 export interface Message {
@@ -23,11 +25,18 @@ export interface Message {
   edited_at: string | null
 }
 
+/** The person's own: how far somebody else has read, nobody is told. */
 export interface Membership {
   channel_id: number
   user_id: number
   last_read_message_id: number
   joined_at: string
+}
+
+/** Who is in a channel. */
+export interface ChannelMember {
+  channel_id: number
+  user_id: number
 }
 
 declare module 'rowcast/client' {
@@ -36,5 +45,6 @@ declare module 'rowcast/client' {
     channel: Channel
     message: Message
     membership: Membership
+    channel_member: ChannelMember
   }
 }

@@ -6,10 +6,18 @@ export const signIn = (name: string) => call<Session>('POST', '/api/sign-in', { 
 /** Signs out if the server no longer knows the person. */
 export const checkSession = () => call<Session['user']>('GET', '/api/me')
 
-export const createChannel = (name: string, topic: string) =>
-  call<{ id: number }>('POST', '/api/channels', { name, topic })
+export const createChannel = (channel: { name: string; topic: string; isPrivate: boolean }) =>
+  call<{ id: number }>('POST', '/api/channels', channel)
 
 export const joinChannel = (channelId: number) => call<null>('POST', `/api/channels/${channelId}/join`)
+
+export const leaveChannel = (channelId: number) => call<null>('POST', `/api/channels/${channelId}/leave`)
+
+export const inviteMember = (channelId: number, userId: number) =>
+  call<null>('POST', `/api/channels/${channelId}/invite`, { userId })
+
+export const removeMember = (channelId: number, userId: number) =>
+  call<null>('POST', `/api/channels/${channelId}/remove`, { userId })
 
 export const markRead = (channelId: number, messageId: number) =>
   call<null>('POST', `/api/channels/${channelId}/read`, { messageId })

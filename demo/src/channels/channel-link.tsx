@@ -18,12 +18,15 @@ export function ChannelLink({ channel, isActive = false, unread = 0, onNavigate 
   return (
     <a
       className={unread > 0 ? 'sidebar-link unread' : 'sidebar-link'}
-      href={channelHref(channel.name)}
+      href={channelHref(channel)}
       aria-current={isActive ? 'page' : undefined}
       onClick={onNavigate}
     >
-      <Icon name="hash" size={18} />
-      <span className="sidebar-link-name">{channel.name}</span>
+      <Icon name={channel.is_private ? 'lock' : 'hash'} size={18} />
+      <span className="sidebar-link-name">
+        {channel.name}
+        {channel.is_private && <span className="visually-hidden"> (private)</span>}
+      </span>
       {unread > 0 && (
         <span className="unread-badge">
           {count}

@@ -1,15 +1,16 @@
 import type { TableResult } from '../chat/table-result.ts'
 import { useMyMemberships } from '../chat/use-my-memberships.ts'
+import type { Channel } from '../tables.ts'
 import { ChannelLink } from './channel-link.tsx'
 import { JoinedChannelLink } from './joined-channel-link.tsx'
 
 interface ChannelListProps {
   readonly channels: TableResult<'channel'>
-  readonly activeName: string | undefined
+  readonly active: Channel | undefined
   readonly onNavigate: () => void
 }
 
-export function ChannelList({ channels, activeName, onNavigate }: ChannelListProps) {
+export function ChannelList({ channels, active, onNavigate }: ChannelListProps) {
   const memberships = useMyMemberships()
   if (channels.status === 'loading') return <LoadingChannels />
   if (channels.status === 'error')
@@ -23,7 +24,7 @@ export function ChannelList({ channels, activeName, onNavigate }: ChannelListPro
     <ul>
       {channels.data.map((channel) => {
         const membership = memberships?.get(channel.id)
-        const isActive = channel.name === activeName
+        const isActive = channel.id === active?.id
         return (
           <li key={channel.id}>
             {membership && !isActive ? (

@@ -24,8 +24,8 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
     setBusy(true)
     setError(null)
     try {
-      await createChannel(name, topic)
-      window.location.hash = channelHref(name)
+      const { id } = await createChannel({ name, topic, isPrivate: false })
+      window.location.hash = channelHref({ id, name, is_private: false: false })
       onCreated()
     } catch (error) {
       setError(messageOf(error))

@@ -3,6 +3,7 @@ import type { TableResult } from '../chat/table-result.ts'
 import { ConnectionIndicator } from '../connection/connection-indicator.tsx'
 import { signOut } from '../session/session.ts'
 import { useMe } from '../session/use-session.ts'
+import type { Channel } from '../tables.ts'
 import { Avatar } from '../ui/avatar.tsx'
 import { IconButton } from '../ui/icon-button.tsx'
 import { Icon } from '../ui/icon.tsx'
@@ -15,12 +16,12 @@ import './sidebar.css'
 
 interface SidebarProps {
   readonly channels: TableResult<'channel'>
-  readonly activeName: string | undefined
+  readonly active: Channel | undefined
   /** Called when the person has gone somewhere, also to where they are. */
   readonly onNavigate: () => void
 }
 
-export function Sidebar({ channels, activeName, onNavigate }: SidebarProps) {
+export function Sidebar({ channels, active, onNavigate }: SidebarProps) {
   const me = useMe()
   const route = useRoute()
   const [isCreating, setCreating] = useState(false)
@@ -38,7 +39,7 @@ export function Sidebar({ channels, activeName, onNavigate }: SidebarProps) {
           <h2>Channels</h2>
           <IconButton icon="plus" iconSize={18} label="Create a channel" onClick={() => setCreating(true)} />
         </div>
-        <ChannelList channels={channels} activeName={activeName} onNavigate={onNavigate} />
+        <ChannelList channels={channels} active={active} onNavigate={onNavigate} />
 
         <div className="sidebar-heading">
           <h2>Behind the page</h2>

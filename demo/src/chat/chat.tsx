@@ -3,6 +3,7 @@ import { useTable } from 'rowcast/react'
 import { ChannelView } from '../channels/channel-view.tsx'
 import { NoChannel } from '../channels/no-channel.tsx'
 import { Sidebar } from '../channels/sidebar.tsx'
+import { useChannelAt } from '../channels/use-channel-at.ts'
 import { ConnectionBanner } from '../connection/connection-banner.tsx'
 import { DiffPage } from '../diff/diff-page.tsx'
 import { Drawer } from '../ui/drawer.tsx'
@@ -18,25 +19,26 @@ export function Chat() {
   const [isDrawerOpen, setDrawerOpen] = useState(false)
   const channels = useTable('channel', { orderBy: { name: 'asc' } })
 
-  const name = route.page === 'channel' ? route.channel : undefined
-  const channel =
-    channels.status === 'ready' ? channels.data.find((channel) => channel.name === name) : undefined
+  const { channel, gone } = useChannelAt(route, channels)
 
   useEffect(() => setDrawerOpen(false), [route, isWide])
 
   useEffect(() => {
-    if (channel) rememberChannel(channel.name)
+    if (channel) rememberChannel(channel.id)
   }, [channel])
 
   useEffect(() => {
     if (route.page !== 'home' || channels.status !== 'ready') return
-    const names = channels.data.map((channel) => channel.name)
-    const first = [lastChannel(), 'general'].find((name) => name && names.includes(name)) ?? names[0]
+    const last = lastChannel()
+    const first =
+      channels.data.find(({ id }) => id === last) ??
+      channels.data.find(({ name }) => name === 'general') ??
+      channels.data[0]
     if (first) window.location.replace(channelHref(first))
   }, [route, channels])
 
   const openDrawer = isWide ? undefined : () => setDrawerOpen(true)
-  const sidebar = <Sidebar channels={channels} activeName={name} onNavigate={() => setDrawerOpen(false)} />
+  const sidebar = <Sidebar channels={channels} active={channel} onNavigate={() => setDrawerOpen(false)} />
 
   return (
     <div className="chat">
@@ -53,7 +55,7 @@ export function Chat() {
         ) : channel ? (
           <ChannelView key={channel.id} channel={channel} onOpenMenu={openDrawer} />
         ) : (
-          <NoChannel channels={channels} name={name} onOpenMenu={openDrawer} />
+          <NoChannel channels={channels} route={route} gone={gone} onOpenMenu={openDrawer} />
         )}
       </div>
     </div>

@@ -1,10 +1,10 @@
 const storageKey = 'rowcast-chat.channel'
 
-/** The channel that was open last in this browser, to start with. */
-export function lastChannel(): string | null {
-  return localStorage.getItem(storageKey)
+/** The id of the channel that was open last in this browser, to start with. */
+export function lastChannel(): number {
+  return Number(localStorage.getItem(storageKey))
 }
 
-export function rememberChannel(name: string): void {
-  localStorage.setItem(storageKey, name)
+export function rememberChannel(id: number): void {
+  localStorage.setItem(storageKey, String(id))
 }

@@ -29,7 +29,7 @@ export function Dialog({ label, className = 'dialog', onClose, children }: Dialo
       aria-label={label}
       onCancel={(event) => {
         event.preventDefault()
-        onClose()
+        if (event.target === event.currentTarget) onClose() // not for a dialog that was opened from within
       }}
       onMouseDown={closeOnBackdrop}
     >

@@ -1,7 +1,9 @@
+import type { Channel } from '../tables.ts'
 import { useMemo, useSyncExternalStore } from 'react'
 
 export type Route =
-  | { readonly page: 'channel'; readonly channel: string }
+  | { readonly page: 'channel'; readonly name: string }
+  | { readonly page: 'private_channel'; readonly id: number }
   | { readonly page: 'diff' }
   | { readonly page: 'home' }
 
@@ -11,15 +13,26 @@ export function useRoute(): Route {
   return useMemo(() => parseRoute(hash), [hash])
 }
 
-export const channelHref = (name: string) => `#/c/${encodeURIComponent(name)}`
+/** A private channel goes by its number: its name may be another's too, and is nobody else's business. */
+export function channelHref({ id, name, is_private }: Pick<Channel, 'id' | 'name' | 'is_private'>): string {
+  return is_private ? `#/p/${id}` : `#/c/${encodeURIComponent(name)}`
+}
+
+export function isAt(route: Route, channel: Channel): boolean {
+  if (route.page === 'private_channel') return channel.is_private && channel.id === route.id
+  return route.page === 'channel' && !channel.is_private && channel.name === route.name
+}
+
 export const diffHref = '#/diff'
 
 export function parseRoute(hash: string): Route {
   if (hash === diffHref) return { page: 'diff' }
-  const channel = /^#\/c\/([^/]+)$/.exec(hash)?.[1]
-  if (channel === undefined) return { page: 'home' }
+  const id = /^#\/p\/(\d{1,9})$/.exec(hash)?.[1]
+  if (id !== undefined) return { page: 'private_channel', id: Number(id) }
+  const name = /^#\/c\/([^/]+)$/.exec(hash)?.[1]
+  if (name === undefined) return { page: 'home' }
   try {
-    return { page: 'channel', channel: decodeURIComponent(channel) }
+    return { page: 'channel', name: decodeURIComponent(name) }
   } catch {
     return { page: 'home' } // a stray % in a typed URL
   }
