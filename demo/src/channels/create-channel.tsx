@@ -25,7 +25,7 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
     setError(null)
     try {
       const { id } = await createChannel({ name, topic, isPrivate: false })
-      window.location.hash = channelHref({ id, name, is_private: false: false })
+      window.location.hash = channelHref({ id, name, is_private: false })
       onCreated()
     } catch (error) {
       setError(messageOf(error))
