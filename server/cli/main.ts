@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { existsSync } from 'node:fs'
 import { release } from '../release.ts'
+import { auditCommand } from './audit.ts'
 import { devCommand } from './dev.ts'
 import { explain } from './explain.ts'
 import { logCommand } from './log.ts'
@@ -29,6 +30,7 @@ for (const command of [
   untrackCommand(),
   sessionsCommand(),
   logCommand(),
+  auditCommand(),
 ])
   program.addCommand(command)
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])

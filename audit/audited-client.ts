@@ -1,0 +1,168 @@
+import { io } from 'socket.io-client'
+import {
+  createClient,
+  type Client,
+  type Followed,
+  type Row,
+  type SessionStore,
+} from '../client/core/index.ts'
+import type { RowcastError } from '../shared/errors.ts'
+import type { Subscription } from '../shared/subscription.ts'
+import type { ClientRecord, ClientRecords, Holding } from './records.ts'
+import { markerRelation } from './tables.ts'
+
+export interface AuditedClientOptions {
+  readonly name: string
+  readonly url: string
+  /** Which it may be; it begins as the first. */
+  readonly identities: readonly [number, ...number[]]
+  /** Shared with another client: then both are connections of one session. */
+  readonly session: SessionStore
+  readonly transport: 'websocket' | 'polling'
+}
+
+interface Following {
+  readonly subscription: Subscription
+  readonly followed: Followed<unknown>
+  readonly stop: () => void
+  errorSince: number | undefined
+}
+
+/** The real client on real sockets. Writes down every byte that passes, and what it holds at every position. */
+export class AuditedClient implements ClientRecords {
+  readonly name: string
+  readonly identities: readonly [number, ...number[]]
+  readonly records: ClientRecord[] = []
+  /** What it reports of itself: changes that could not be applied, messages that could not be read. */
+  readonly errors: RowcastError[] = []
+  readonly #client: Client
+  readonly #markers: Followed<readonly Row[]>
+  readonly #following = new Map<string, Following>()
+  #identity: number
+  #position: string | undefined
+
+  constructor({ name, url, identities, session, transport }: AuditedClientOptions) {
+    this.name = name
+    this.identities = identities
+    this.#identity = identities[0]
+    this.#client = createClient({
+      url,
+      session,
+      auth: () => {
+        this.#write({ kind: 'opened', identity: this.#identity })
+        return { identity: this.#identity }
+      },
+      io: ((...args: Parameters<typeof io>) => this.#tapped(io(...args))) as typeof io,
+      graceMs: 0,
+      retryDelayMs: 20,
+      maxRetryDelayMs: 100,
+      transports: [transport],
+      onError: (error) => this.errors.push(error),
+    })
+    this.#markers = this.#client.follow<readonly Row[]>({ kind: 'table', relation: markerRelation })
+    this.#markers.subscribe(() => undefined)
+    this.#client.store.subscribe(({ position }) => {
+      if (position === undefined || position === this.#position) return
+      this.#position = position
+      this.#hold(false)
+    })
+  }
+
+  get subscriptions(): readonly Subscription[] {
+    return [...this.#following.values()].map(({ subscription }) => subscription)
+  }
+
+  follow(subscription: Subscription): void {
+    const name = JSON.stringify(subscription)
+    if (this.#following.has(name)) return
+    const followed = this.#client.follow(subscription)
+    const following: Following = {
+      subscription,
+      followed,
+      stop: followed.subscribe(noteError),
+      errorSince: undefined,
+    }
+    function noteError(): void {
+      if (followed.getSnapshot().status !== 'error') following.errorSince = undefined
+      else following.errorSince ??= Date.now()
+    }
+    this.#following.set(name, following)
+  }
+
+  unfollow(subscription: Subscription): void {
+    const name = JSON.stringify(subscription)
+    this.#following.get(name)?.stop()
+    this.#following.delete(name)
+  }
+
+  disconnect(): void {
+    this.#client.close()
+  }
+
+  /** Goes on where it was, perhaps as somebody else who may use the same session. */
+  connect(identity = this.#identity): void {
+    this.#identity = identity
+    this.#client.connect()
+  }
+
+  /** Whether it is live and shows a marker, so that it has all that was committed before. */
+  hasCome(marker: number): boolean {
+    const { status, data } = this.#markers.getSnapshot()
+    return (
+      status === 'ready' &&
+      this.#client.store.getState().connection.status === 'live' &&
+      data.some(({ id }) => id === marker) &&
+      [...this.#following.values()].every(({ followed }) => followed.getSnapshot().status !== 'loading')
+    )
+  }
+
+  /** For people, when it does not come to rest. */
+  get state(): string {
+    const waiting = [...this.#following.values()].filter(
+      ({ followed }) => followed.getSnapshot().status === 'loading',
+    )
+    return JSON.stringify({
+      connection: this.#client.store.getState().connection,
+      markers: this.#markers.getSnapshot(),
+      loading: waiting.map(({ subscription }) => subscription),
+    })
+  }
+
+  /** Writes down what it holds now that nothing is on its way. */
+  rest(): void {
+    this.#hold(true)
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+
+  #hold(isAtRest: boolean): void {
+    if (this.#position === undefined) return
+    const holdings = [...this.#following.values()].flatMap((following): Holding[] => {
+      const { status, data, error } = following.followed.getSnapshot()
+      if (status === 'ready') return [{ subscription: following.subscription, result: { status, data } }]
+      if (status === 'loading') return []
+      const result = { status, code: error.code, since: following.errorSince ?? Date.now() }
+      return [{ subscription: following.subscription, result }]
+    })
+    this.#write({ kind: 'held', position: this.#position, holdings, isAtRest })
+  }
+
+  #tapped(socket: ReturnType<typeof io>): ReturnType<typeof io> {
+    socket.io.on('open', () => {
+      const { engine } = socket.io
+      engine.on('packet', ({ type, data }) => {
+        if (type === 'message') this.#write({ kind: 'received', text: String(data) })
+      })
+      engine.on('packetCreate', ({ type, data }) => {
+        if (type === 'message') this.#write({ kind: 'sent', text: String(data) })
+      })
+    })
+    return socket
+  }
+
+  #write(record: ClientRecord extends infer R ? (R extends unknown ? Omit<R, 'at'> : never) : never): void {
+    this.records.push({ at: Date.now(), ...record } as ClientRecord)
+  }
+}

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Value } from '../shared/change.ts'
+import type { Committed } from './history.ts'
+import type { Random } from './random.ts'
+import type { Rights } from './rights.ts'
+import type { Observer, Sights } from './sights.ts'
+import { randomKey, valueFor } from './subscriptions.ts'
+import { columnFor, quote, type AuditColumn, type AuditTable } from './tables.ts'
+
+/** Commits happen one after the other under this lock, and are looked at under it. */
+const commitLock = 'select pg_advisory_lock(7310866249043117301)'
+const commitUnlock = 'select pg_advisory_unlock(7310866249043117301)'
+
+/** Where committed transactions are written down, and what is drawn on by all who write. */
+export class Recorder {
+  readonly commits: Committed[] = []
+  readonly #observer: Observer
+  #tokens = 0
+
+  constructor(observer: Observer) {
+    this.#observer = observer
+  }
+
+  /** Text that occurs nowhere else. */
+  token(): string {
+    return `tk${(this.#tokens++).toString(36).padStart(4, '0')}q`
+  }
+
+  observe(client: pg.ClientBase): Promise<Sights> {
+    return this.#observer.observe(client)
+  }
+
+  /** The state before anybody writes. */
+  async begin(client: pg.ClientBase): Promise<void> {
+    const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
+    const now = Date.now()
+    this.commits.push({
+      xid: BigInt(rows[0]?.xid ?? 0),
+      what: 'the beginning',
+      committingAt: now,
+      committedAt: now,
+      isUnlogged: false,
+      after: await this.observe(client),
+      during: [],
+    })
+  }
+
+  /** Commits what a connection has done, and looks at what everybody sees then. */
+  async commit(
+    client: pg.ClientBase,
+    { xid, what, during, isUnlogged }: Pick<Committed, 'what' | 'during' | 'isUnlogged'> & { xid: string },
+  ): Promise<void> {
+    await client.query(commitLock)
+    try {
+      const committingAt = Date.now()
+      await client.query('commit')
+      const committedAt = Date.now()
+      const after = await this.observe(client)
+      this.commits.push({ xid: BigInt(xid), what, committingAt, committedAt, isUnlogged, after, during })
+    } finally {
+      await client.query(commitUnlock)
+    }
+  }
+}
+
+/** Runs one transaction that may fail for its own reasons: a conflict with another, a lock that took too long. */
+export async function transaction(
+  client: pg.ClientBase,
+  recorder: Recorder,
+  isUnlogged: boolean,
+  work: (note: (what: string) => void, during: Sights[]) => Promise<'commit' | 'rollback'>,
+): Promise<boolean> {
+  await client.query('begin')
+  try {
+    const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
+    const did: string[] = []
+    const during: Sights[] = []
+    const end = await work((what) => did.push(what), during)
+    if (end === 'rollback') {
+      await client.query('rollback')
+      return false
+    }
+    await recorder.commit(client, { xid: rows[0]?.xid ?? '0', what: did.join('; '), during, isUnlogged })
+    return true
+  } catch (error) {
+    await client.query('rollback')
+    if (typeof (error as { code?: unknown }).code !== 'string') throw error // a mistake of the audit's own
+    return false
+  }
+}
+
+/** Changes rows and memberships until it is told to stop. */
+export async function writeRows(
+  client: pg.ClientBase,
+  recorder: Recorder,
+  random: Random,
+  tables: readonly AuditTable[],
+  isStopped: () => boolean,
+): Promise<void> {
+  await client.query(`set deadlock_timeout = '20ms'; set lock_timeout = '1s'`)
+  while (!isStopped()) {
+    await transaction(client, recorder, false, async (note, during) => {
+      for (let count = random.weighted({ 1: 5, 2: 3, 3: 2, 4: 1 }), i = 1; i <= Number(count); i++) {
+        const table = pickTable(random, tables)
+        const isUndone = random.chance(0.1)
+        if (isUndone) await client.query('savepoint s')
+        const statement = randomStatement(random, table, () => recorder.token())
+        await client.query(statement.text, [...statement.values])
+        if (isUndone) await client.query('rollback to savepoint s')
+        else {
+          note(`${statement.text} ${JSON.stringify(statement.values)}`)
+          if (i < Number(count)) during.push(await recorder.observe(client))
+        }
+        if (random.chance(0.2)) await sleep(random.int(1, 15))
+      }
+      return random.chance(0.9) ? 'commit' : 'rollback'
+    })
+    await sleep(random.int(0, 30))
+  }
+}
+
+/** Changes one right, together with some rows now and then. Tells whether it was changed. */
+export async function changeRights(
+  client: pg.ClientBase,
+  recorder: Recorder,
+  random: Random,
+  tables: readonly AuditTable[],
+  rights: Rights,
+): Promise<boolean> {
+  const { sql, done } = rights.change()
+  const isChanged = await transaction(client, recorder, true, async (note) => {
+    await client.query(sql)
+    note(sql)
+    if (random.chance(0.3)) {
+      const statement = randomStatement(random, pickTable(random, tables), () => recorder.token())
+      await client.query(statement.text, [...statement.values])
+      note(`${statement.text} ${JSON.stringify(statement.values)}`)
+    }
+    return 'commit'
+  })
+  if (isChanged) done()
+  return isChanged
+}
+
+function pickTable(random: Random, tables: readonly AuditTable[]): AuditTable {
+  const table = random.pick(tables)
+  if (!table) throw new Error('there is no table')
+  return table
+}
+
+interface Statement {
+  readonly text: string
+  readonly values: readonly Value[]
+}
+
+export function randomStatement(random: Random, table: AuditTable, token: () => string): Statement {
+  const { relation, columns, key } = table
+  const valueOf = (column: AuditColumn): Value =>
+    key.includes(column.name) || column.means !== undefined ? valueFor(random, column) : token()
+  const others = columns.filter(({ name }) => !key.includes(name))
+  const keyIs = (from: number): string => key.map((name, i) => `${quote(name)} = $${from + i}`).join(' and ')
+  const some = (): AuditColumn[] => random.shuffled(others).slice(0, random.int(1, others.length))
+  const set = (chosen: readonly AuditColumn[]): string =>
+    chosen.map(({ name }, i) => `${quote(name)} = $${i + 1}`).join(', ')
+  switch (random.weighted({ upsert: 8, update: 8, update_some: 2, rekey: 1, delete: 4, delete_some: 1 })) {
+    case 'upsert': {
+      const names = columns.map(({ name }) => quote(name))
+      return {
+        text: `insert into ${relation} (${names.join(', ')}) values (${names.map((_, i) => `$${i + 1}`).join(', ')})
+          on conflict (${key.map(quote).join(', ')}) do update set ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`,
+        values: columns.map(valueOf),
+      }
+    }
+    case 'update': {
+      const chosen = some()
+      return {
+        text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
+        values: [...chosen.map(valueOf), ...randomKey(random, table)],
+      }
+    }
+    case 'update_some': {
+      const chosen = some()
+      const team = columnFor(table, 'team') ?? quote(key[0] ?? '')
+      const column = columns.find(({ means }) => means === 'team')
+      return {
+        text: `update ${relation} set ${set(chosen)} where ${team} = $${chosen.length + 1}`,
+        values: [...chosen.map(valueOf), column ? valueFor(random, column) : null],
+      }
+    }
+    case 'rekey': {
+      const chosen = columns.filter(({ name }) => key.includes(name))
+      return {
+        text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
+        values: [...chosen.map(valueOf), ...randomKey(random, table)],
+      }
+    }
+    case 'delete':
+      return { text: `delete from ${relation} where ${keyIs(1)}`, values: randomKey(random, table) }
+    case 'delete_some': {
+      const owner = columns.find(({ means }) => means === 'owner')
+      return owner
+        ? {
+            text: `delete from ${relation} where ${quote(owner.name)} = $1`,
+            values: [valueFor(random, owner)],
+          }
+        : { text: `delete from ${relation} where ${keyIs(1)}`, values: randomKey(random, table) }
+    }
+  }
+}
