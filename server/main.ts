@@ -16,6 +16,7 @@ import { isAllowedOrigin } from './gateway/origin.ts'
 import { Following } from './gateway/following.ts'
 import type { Authenticate } from './gateway/authenticate.ts'
 import { Gateway } from './gateway/gateway.ts'
+import { PolicyWatch } from './gateway/policy-watch.ts'
 import { guardIntake } from './gateway/intake.ts'
 import { resolveLimits, type Limits } from './gateway/limits.ts'
 import { settleUnreadable } from './gateway/settle-unreadable.ts'
@@ -176,6 +177,7 @@ async function serve(
   })
   const farewell = new Farewell(io)
   const sessions = new SessionStore(pools.encoding, options.sessions)
+  const definitions = new Definitions(pools.encoding)
   const following = new Following((code) => metrics.subscriptionEnded(code))
   const welcome = new Welcome({
     following,
@@ -185,7 +187,17 @@ async function serve(
     wake: () => reader.wake(),
     hasChanged: (relationId) => access.checkNow(relationId),
   })
-  const access = new AccessWatch({ following, welcome, sessions, pool: pools.encoding, logger })
+  const wake = () => reader.wake()
+  const access = new AccessWatch({
+    following,
+    welcome,
+    sessions,
+    definitions,
+    pool: pools.encoding,
+    logger,
+    wake,
+  })
+  const policies = new PolicyWatch({ following, logger, wake })
   const broadcast = new Broadcast({
     io,
     following,
@@ -200,17 +212,14 @@ async function serve(
     isAwaited: () => welcome.isAwaited,
     ...(options.readAtOnce && { bounds: options.readAtOnce }),
     deliver: (pass) => broadcast.deliver(pass),
-    welcome: async (pass) => {
-      await access.check(pass.client)
-      await welcome.begin(pass)
-    },
+    welcome: (pass) => welcome.begin(pass),
     onEpoch: () => gateway.restartAll(),
     onAway: () => broadcast.pause(),
     onGap: () => gateway.restartAll(),
   })
   const gateway = new Gateway({
     io,
-    definitions: new Definitions(pools.encoding),
+    definitions,
     sessions,
     following,
     welcome,
@@ -233,6 +242,8 @@ async function serve(
   await reader.start()
   upkeep.start()
   logUpkeep.start()
+  access.start()
+  policies.start()
   endings.start()
   io.attach(options.httpServer)
   guardIntake(io, { limits, metrics, logger })
@@ -241,6 +252,8 @@ async function serve(
   const close = async () => {
     io.disconnectSockets(true)
     io.engine.close()
+    policies.close()
+    await access.close()
     await reader.close()
     await welcome.settle()
     await Promise.all([endings.close(), upkeep.close(), logUpkeep.close()])

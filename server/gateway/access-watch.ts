@@ -1,105 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
-import { define, type Definition } from '../routing/definition.ts'
+import type { Definition } from '../routing/definition.ts'
+import type { Definitions } from '../routing/definitions.ts'
 import type { Feed } from '../routing/feed.ts'
 import { readStates } from '../routing/catalogue.ts'
-import type { Audience, Connection } from './connection.ts'
-import type { Following } from './following.ts'
+import { hasWindow } from '../routing/shown.ts'
 import type { SessionStore } from '../session/session-store.ts'
+import { mapLimited } from './answer.ts'
+import type { Audience, Connection } from './connection.ts'
+import { nameOf, type Following } from './following.ts'
 import type { Welcome } from './welcome.ts'
 
 /** The shape of a relation and the rights to it are compared this often, while somebody follows it. */
-const checkMs = 1_000
+const checkMs = 250
+const definesAtOnce = 8
 
 export interface AccessWatchParts {
   readonly following: Following
   readonly welcome: Welcome
   readonly sessions: SessionStore
+  readonly definitions: Definitions
   readonly pool: pg.Pool
   readonly logger: Logger
+  /** Brings the next boundary about. */
+  readonly wake: () => void
 }
 
 /**
- * Notices what the change log does not say: that a followed relation has got other columns, another name,
- * row security or other grants. Its subscriptions are then asked for again as their identity, and end
- * if they would not be accepted now; of those that go on, a new shape gives a fresh snapshot.
+ * Notices what the change log does not say: that a followed relation has got other columns, another name, other
+ * policies or other grants. Its subscriptions are then asked for again as their identity, and end if they would not be
+ * accepted now. Of those that go on, who sees what is asked again; a new shape gives a fresh snapshot.
  */
 export class AccessWatch {
   readonly #parts: AccessWatchParts
-  #lastCheckAt = 0
-  #isAsking = false
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+  #asking: Promise<void> = Promise.resolve()
 
   constructor(parts: AccessWatchParts) {
     this.#parts = parts
   }
 
-  /** Called at each batch boundary; looks when it is time. */
-  async check(client: pg.ClientBase): Promise<void> {
-    const now = performance.now()
-    const { relationIds } = this.#parts.following.routes
-    if (now - this.#lastCheckAt < checkMs || relationIds.length === 0) return
-    this.#lastCheckAt = now
-    const changed = await this.#changedOf(client, relationIds)
-    if (changed.length === 0 || this.#isAsking) return
-    this.#isAsking = true
-    void this.#askAgain(changed)
-      .catch((error: unknown) =>
-        this.#parts.logger.error({ err: error }, 'could not look again at who may read what'),
-      )
-      .finally(() => (this.#isAsking = false))
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+    await this.#asking
   }
 
   /** Looks at one relation at once. True if something was found, and seen to. */
-  async checkNow(relationId: number): Promise<boolean> {
-    const changed = await this.#changedOf(this.#parts.pool, [relationId])
-    await this.#askAgain(changed)
-    return changed.length > 0
+  checkNow(relationId: number): Promise<boolean> {
+    return this.#check([relationId])
   }
 
-  async #changedOf(
-    client: pg.ClientBase | pg.Pool,
-    relationIds: readonly number[],
-  ): Promise<Feed<Audience>[]> {
-    const states = await readStates(client, relationIds)
-    return [...this.#parts.following.feeds].filter(
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      const { relationIds } = this.#parts.following
+      if (relationIds.length > 0)
+        await this.#check(relationIds).catch((error: unknown) =>
+          this.#parts.logger.warn({ err: error }, 'could not look again at who may read what; trying again'),
+        )
+      await sleep(checkMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  /** One after the other: what has been found is seen to before it is looked for again. */
+  #check(relationIds: readonly number[]): Promise<boolean> {
+    const checked = this.#asking.then(() => this.#askAgain(relationIds))
+    this.#asking = checked.then(
+      () => undefined,
+      () => undefined,
+    )
+    return checked
+  }
+
+  async #askAgain(relationIds: readonly number[]): Promise<boolean> {
+    const { following, pool, definitions, wake } = this.#parts
+    const states = await readStates(pool, relationIds)
+    const changed = [...following.feeds].filter(
       ({ definition: { relation } }) =>
         relationIds.includes(relation.id) && states.get(relation.id) !== relation.state,
     )
+    if (changed.length === 0) return false
+    definitions.forget()
+    await pool.query('select event.refresh_capture()')
+    await mapLimited(changed, definesAtOnce, (feed) => this.#ask(feed))
+    wake()
+    return true
   }
 
-  async #askAgain(feeds: readonly Feed<Audience>[]): Promise<void> {
-    if (feeds.length > 0) await this.#parts.pool.query('select event.refresh_capture()')
-    for (const feed of feeds)
-      for (const connection of this.#parts.following.connectionsOf(feed)) await this.#ask(connection, feed)
+  async #ask(feed: Feed<Audience>): Promise<void> {
+    const { following } = this.#parts
+    const answers = new Map<Connection, Definition>()
+    for (const connection of following.connectionsOf(feed)) {
+      const definition = await this.#define(connection, feed)
+      if (definition) answers.set(connection, definition)
+    }
+    // Nothing is awaited: all who go over to the same hold the same.
+    const stay = [...answers].filter(([connection]) => following.connectionsOf(feed).includes(connection))
+    const [first] = stay
+    const successor =
+      first && canGoOn(feed.definition, first[1]) && !following.has(first[1]) ? first[1] : undefined
+    for (const [connection, definition] of stay) {
+      if (successor && nameOf(definition) === nameOf(successor)) {
+        following.follow(connection, definition, feed.window?.keys ?? new Set())
+        following.unsettle(definition.relation.id)
+      } else this.#startOver(connection, definition)
+    }
   }
 
-  async #ask(connection: Connection, feed: Feed<Audience>): Promise<void> {
-    const { id, relation } = feed.definition
+  /** What a subscription means now; undefined if it has been ended. */
+  async #define(connection: Connection, feed: Feed<Audience>): Promise<Definition | undefined> {
+    const { id } = feed.definition
     const subscription = connection.wanted.get(id)
-    if (!subscription) return
-    let definition: Definition
+    if (!subscription) return undefined
     try {
-      definition = await define(this.#parts.pool, subscription, connection.identity)
-      if (definition.id !== id)
-        throw new RowcastError(
-          'relation_not_found',
-          `${subscription.relation} is another relation now: subscribe again`,
-        )
+      const definition = await this.#parts.definitions.define(subscription, connection.identity)
+      if (definition.id === id) return definition
+      throw new RowcastError(
+        'relation_not_found',
+        `${subscription.relation} is another relation now: subscribe again`,
+      )
     } catch (error) {
       if (!(error instanceof RowcastError)) throw error
       // Who has read it may know why it cannot be read any more.
       const reason = error.cause instanceof RowcastError ? error.cause : error
       if (connection.feeds.get(id) === feed) this.#parts.following.end(connection, id, reason)
-      return
+      return undefined
     }
-    if (connection.feeds.get(id) !== feed) return // unfollowed meanwhile, or seen to
-    if (definition.relation.id === relation.id && definition.relation.shape === relation.shape)
-      return this.#parts.following.follow(connection, definition, feed.window?.keys ?? new Set())
-    this.#parts.following.unfollow(connection, id)
-    connection.suspend(definition) // whether or not it can be noted now
-    this.#parts.welcome.await(connection)
-    const { session } = connection
-    await session.write(() => this.#parts.sessions.addSubscriptions(session.id, [definition]))
   }
+
+  #startOver(connection: Connection, definition: Definition): void {
+    const { following, welcome, sessions, logger } = this.#parts
+    following.unfollow(connection, definition.id)
+    connection.suspend(definition) // whether or not it can be noted now
+    welcome.await(connection)
+    const { session } = connection
+    session
+      .write(() => sessions.addSubscriptions(session.id, [definition]))
+      .catch((error: unknown) => logger.warn({ err: error }, 'could not note what a session follows'))
+  }
+}
+
+/** Whether who holds what a subscription has shown holds what it shows now, but for who sees what of it. */
+function canGoOn(before: Definition, after: Definition): boolean {
+  return (
+    before.relation.id === after.relation.id &&
+    before.relation.shape === after.relation.shape &&
+    hasWindow(before) === hasWindow(after)
+  )
 }

@@ -6,9 +6,10 @@ import { LiveSession, type Connection, type GatewayServer } from './connection.t
 import type { EncodedJson } from './encoded-json.ts'
 import { Following } from './following.ts'
 
-const relation = { id: 1, name: 'public.t', visible: null, keyColumns: [] }
-const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null } as unknown as Definition
-const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]' } as unknown as Definition
+const relation = { id: 1, name: 'public.t', role: 'reader', visible: null, security: null, keyColumns: [] }
+const sight = { name: 'reader', role: 'reader', claims: '{}', values: [] }
+const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null, sight } as unknown as Definition
+const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]', sight } as unknown as Definition
 
 function connectionOf(id: string): Connection {
   const session = new LiveSession(id)

@@ -52,18 +52,22 @@ export class Broadcast {
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     this.#goOn(pass)
     const { transactions, setAside } = this.#setAside(pass)
-    if (transactions.length === 0 && setAside.size === 0) return this.#sendProgress(to, idleProgressMs)
-    const { batch, shifts } = await this.#route(transactions, pass.client)
+    const unsettled = following.takeUnsettled(setAside)
+    if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0)
+      return this.#sendProgress(to, idleProgressMs)
+    const { batch, shifts } = await this.#route(transactions, unsettled, pass.client)
     this.#parts.expire() // the routing has taken its time
     const concerned = batch.feeds.keys() as Iterable<Feed<Audience>>
-    const messages = [...groupsOf(concerned)].map(({ feeds, followers }) => ({
-      audiences: followers,
-      message: new EncodedJson(encodeBatch(to, batch, feeds)),
-    }))
+    const messages = [...groupsOf(concerned, (feed) => batch.contentOf(feed))].map(
+      ({ feeds, followers }) => ({
+        audiences: followers,
+        message: new EncodedJson(encodeBatch(to, batch, feeds)),
+      }),
+    )
     // Nothing is awaited and nothing can fail from here on.
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
-    for (const { index, feed, keys } of shifts) index.replaceKeys(feed, keys)
+    for (const { aspect, feed, keys } of shifts) aspect.replaceKeys(feed, keys)
     for (const { audiences, message } of messages) {
       const connections = audiences.flatMap((audience) => [...audience.connections])
       for (const connection of connections) connection.count(message)
@@ -98,6 +102,7 @@ export class Broadcast {
 
   async #route(
     transactions: readonly LogTransaction[],
+    unsettled: ReadonlySet<number>,
     client: Pass['client'],
   ): ReturnType<typeof routeBatch> {
     const { following, settle } = this.#parts
@@ -108,14 +113,16 @@ export class Broadcast {
           transactions,
           following.routes,
           (id) => following.relation(id),
+          unsettled,
           client,
         )
         if (following.changeovers === changeovers) return routed
       }
     } catch (error) {
+      for (const id of unsettled) following.unsettle(id)
       if (error instanceof WindowsUnreadable) {
         if (sqlStateOf(error.cause) === lockNotAvailable)
-          this.#lockedUntil.set(error.relation.id, performance.now() + lockedMs)
+          this.#lockedUntil.set(error.aspect.relation.id, performance.now() + lockedMs)
         else if (isRefusal(error.cause)) await settle(error)
       }
       throw error // and the pass is repeated

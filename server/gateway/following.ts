@@ -4,6 +4,7 @@ import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { Routes } from '../routing/routes.ts'
+import { hasWindow, queryOf } from '../routing/shown.ts'
 import type { RelationInfo } from '../routing/catalogue.ts'
 import type { Connection, Audience } from './connection.ts'
 
@@ -13,6 +14,7 @@ export class Following {
   readonly #feeds = new Map<SubscriptionId, Feed<Audience>>()
   readonly #relations = new Map<number, RelationInfo>()
   readonly #onEnd: (code: ErrorCode) => void
+  #unsettled = new Set<number>()
   #changeovers = 0
 
   /** @param onEnd told why a subscription has been ended */
@@ -34,6 +36,11 @@ export class Following {
     return this.#feeds.values()
   }
 
+  /** The relations that anybody follows. */
+  get relationIds(): number[] {
+    return [...this.#relations.keys()]
+  }
+
   relation(id: number): RelationInfo | undefined {
     return this.#relations.get(id)
   }
@@ -42,14 +49,14 @@ export class Following {
    * Lets a connection follow what a definition says, from the reader's position on, and no longer what
    * its id has meant before.
    *
-   * @param keys what a filtered, ordered or limited table shows at this position; used when nobody follows it yet
+   * @param keys what a subscription with a window shows at this position; used when nobody follows it yet
    */
   follow(connection: Connection, definition: Definition, keys: ReadonlySet<KeyText>): void {
     const name = nameOf(definition)
     let feed = this.#feeds.get(name)
     if (!feed) {
-      const query = definition.kind === 'table' ? definition.query : null
-      feed = { definition, followers: new Set(), window: query && { query, keys } }
+      const window = hasWindow(definition) ? { query: queryOf(definition), keys } : null
+      feed = { definition, followers: new Set(), window }
       this.#feeds.set(name, feed)
       this.#relations.set(definition.relation.id, definition.relation)
       this.routes.add(feed)
@@ -107,6 +114,19 @@ export class Following {
     return suspended
   }
 
+  /** Who sees what of a relation may be something else than what was thought: to be asked again with the next batch. */
+  unsettle(relationId: number): void {
+    this.#unsettled.add(relationId)
+  }
+
+  /** Those that are to be asked again, also because their policies read one of these relations, of which the changes are not known. */
+  takeUnsettled(unread: Iterable<number>): ReadonlySet<number> {
+    const unsettled = this.#unsettled
+    this.#unsettled = new Set()
+    for (const id of unread) for (const dependant of this.routes.dependants(id)) unsettled.add(dependant)
+    return unsettled
+  }
+
   connectionsOf(feed: Feed<Audience>): Connection[] {
     const { id } = feed.definition
     return [...feed.followers].flatMap((audience) =>
@@ -126,7 +146,7 @@ export class Following {
     const { relation } = feed.definition
     this.#feeds.delete(nameOf(feed.definition))
     this.routes.delete(feed)
-    if (!this.routes.relationIds.includes(relation.id)) this.#relations.delete(relation.id)
+    if (!this.routes.has(relation.id)) this.#relations.delete(relation.id)
   }
 }
 
@@ -134,8 +154,8 @@ export class Following {
  * A relation that has changed its shape or its rights is another thing to follow, and so it is to another role: nobody
  * slips into what was before, or is others'.
  */
-export function nameOf({ id, relation }: Definition): string {
-  return `${id}\n${relation.id}\n${relation.role}\n${relation.state}`
+export function nameOf({ id, relation, sight }: Definition): string {
+  return `${id}\n${relation.id}\n${relation.role}\n${relation.state}\n${sight.name}`
 }
 
 /** Of a failure that is not the client's, only the code crosses the wire. */

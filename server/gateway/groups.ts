@@ -1,16 +1,22 @@
 import type { Feed } from '../routing/feed.ts'
 
-/** Followers of just the same among the feeds concerned: they get the same, and share one encoding. */
+/** Followers of feeds that say just the same: they get the same, and share one encoding. */
 export interface Group<Follower> {
   readonly feeds: readonly Feed<Follower>[]
   readonly followers: readonly Follower[]
 }
 
-export function groupsOf<Follower>(concerned: Iterable<Feed<Follower>>): Iterable<Group<Follower>> {
+/** @param contentOf equal for two feeds exactly if whoever follows either is told the same */
+export function groupsOf<Follower>(
+  concerned: Iterable<Feed<Follower>>,
+  contentOf: (feed: Feed<Follower>) => unknown,
+): Iterable<Group<Follower>> {
   const byFollower = new Map<Follower, { feeds: Feed<Follower>[]; name: string }>()
-  let number = 0
+  const numbers = new Map<unknown, number>()
   for (const feed of concerned) {
-    number += 1
+    const content = contentOf(feed)
+    const number = numbers.get(content) ?? numbers.size
+    numbers.set(content, number)
     for (const follower of feed.followers) {
       const of = byFollower.get(follower)
       if (of) {

@@ -3,6 +3,7 @@ import type { ResetReason } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import { formatSnapshot, mergedSnapshot, parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
+import { hasWindow } from '../routing/shown.ts'
 import type { OpenSession } from '../session/session-store.ts'
 
 /** What a connection still has to be given before it is live: all of it at one boundary, or all of it again at a later one. */
@@ -42,8 +43,8 @@ export function missingSince(
   const inbox = new Map<SubscriptionId, string>()
   for (const { definition } of asked) {
     const stored = session?.subscriptions.find(({ id }) => id === definition.id)
-    // What a filter, an order or a limit has shown meanwhile, the log does not tell.
-    if (!acknowledged || !stored || (definition.kind === 'table' && definition.query)) continue
+    // What a filter, an order, a limit or a policy has shown meanwhile, the log does not tell.
+    if (!acknowledged || !stored || hasWindow(definition)) continue
     const seen = mergedSnapshot(parseSnapshot(acknowledged.snapshot), parseSnapshot(stored.since))
     inbox.set(definition.id, formatSnapshot(seen))
   }

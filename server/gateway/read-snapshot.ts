@@ -3,7 +3,8 @@ import { RowcastError } from '../../shared/errors.ts'
 import { fetchPieces } from '../db/fetch-pieces.ts'
 import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
-import { asQuery, filteredSelect, selectByKey } from '../routing/select.ts'
+import { asQuery } from '../routing/select.ts'
+import { columnOf, selectShown } from '../routing/shown.ts'
 import type { Limits } from './limits.ts'
 
 /** So few are read without a cursor, which takes some round trips. */
@@ -79,12 +80,7 @@ async function selectOf(
   definition: Definition,
 ): Promise<{ text: string; values: unknown[] }> {
   const { relation } = definition
-  const expression =
-    'column' in definition
-      ? await fieldExpression(client, relation, definition.column)
-      : relation.rowExpression
-  const columns = `${relation.keyExpression} as key, (${expression})::text as row`
-  if (definition.kind === 'table') return asQuery(filteredSelect(relation, definition.query, columns))
-  if (definition.kind === 'column') return asQuery(filteredSelect(relation, null, columns))
-  return asQuery(selectByKey(relation, columns, definition.key))
+  const column = columnOf(definition)
+  const row = column === null ? relation.rowExpression : await fieldExpression(client, relation, column)
+  return asQuery(selectShown(definition, `${relation.keyExpression} as key, (${row})::text as row`))
 }

@@ -54,7 +54,7 @@ export async function replay(
       (feed, id) => !isVisibleIn((feed as ReplayFeed).from, BigInt(id)), // the routes hold no others
     )
     const concerned = batch.feeds.keys() as Iterable<ReplayFeed>
-    for (const { feeds, followers } of groupsOf(concerned))
+    for (const { feeds, followers } of groupsOf(concerned, (feed) => feed))
       await send(followers, new EncodedJson(encodeBatch(position, batch, feeds, part)))
     part += 1
     if (!isWanted()) return

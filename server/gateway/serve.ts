@@ -147,8 +147,7 @@ function workOf(
     for (const { id, definition } of all) {
       if (!isFresh(id)) continue
       const isAfterReplay = inbox.has(id)
-      // Without row security, which is refused yet, those of one role see the same.
-      const name = JSON.stringify([nameOf(definition), identity.role, isAfterReplay])
+      const name = JSON.stringify([nameOf(definition), isAfterReplay])
       const work = snapshots.get(name)
       if (work) work.connections.push(connection)
       else snapshots.set(name, { definition, identity, isAfterReplay, connections: [connection] })
@@ -157,7 +156,7 @@ function workOf(
   return { continuations, snapshots: snapshots.values() }
 }
 
-/** What is read afresh: also what has a filter, an order or a limit, unless the connection stands here already. */
+/** What is read afresh: also what has a window, unless the connection stands here already. */
 function freshness(
   { from, fresh }: Missing,
   feeds: ReadonlyMap<SubscriptionId, Feed<Audience>>,

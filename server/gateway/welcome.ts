@@ -7,11 +7,10 @@ import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
-import type { Query } from '../routing/query.ts'
-import { readWindowKeys } from '../routing/shift-windows.ts'
+import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
-import type { Following } from './following.ts'
+import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
 import type { SnapshotLimits } from './read-snapshot.ts'
 import { serve, tooSlow, type Boundary } from './serve.ts'
@@ -19,7 +18,7 @@ import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 
 /** So many begin at one boundary at the most: the live stream waits while they are let in. */
 const connectionsPerBoundary = 500
-/** So many filtered, ordered and limited tables are looked into for the first time at one boundary: the live stream waits for it. */
+/** So much that has a window is looked into for the first time at one boundary, whoever sees it: the live stream waits for it. */
 const windowsPerBoundary = 50
 const snapshotsPerReader = 4
 const retryMs = 500
@@ -28,7 +27,7 @@ const pendingMs = 100
 /** So long the live stream waits for a lock, for somebody to begin. */
 const windowLockMs = 50
 
-/** What the tables with filters, orders and limits show, by subscription id; or why PostgreSQL does not say. */
+/** What subscriptions with a window show, by their names; or why PostgreSQL does not say. */
 type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | Error>
 
 export interface WelcomeParts {
@@ -135,14 +134,15 @@ export class Welcome {
   /** A connection that is being served begins anew at a later boundary: its backlog comes first. */
   #take(pass: Pass): Map<Connection, number> {
     const taken = new Map<Connection, number>()
-    let windows = 0
+    const windows = new Set<string>()
     for (const [connection, since] of this.#waiting) {
       // Another server may have shown it what this pass does not see yet: it must not go back.
       if (since >= pass.startedAt || !this.#canBegin(connection)) continue
       const isSlow = this.#slow.has(connection)
       if (isSlow && taken.size > 0) continue
-      windows += definitionsOf(connection).filter((d) => hasWindow(d) && !this.#parts.following.has(d)).length
-      if (taken.size > 0 && windows > windowsPerBoundary) break
+      for (const definition of definitionsOf(connection))
+        if (this.#isNewWindow(definition)) windows.add(meaningOf(definition))
+      if (taken.size > 0 && windows.size > windowsPerBoundary) break
       taken.set(connection, since)
       if (isSlow || taken.size === connectionsPerBoundary) break
     }
@@ -174,27 +174,33 @@ export class Welcome {
     }
   }
 
-  /** What the filtered, ordered and limited tables show at this boundary that nobody has followed yet. */
+  /** What those with a window show at this boundary that nobody has followed yet. */
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
     const windows = new Map<string, ReadonlySet<KeyText> | Error>()
     const locked = new Set<number>()
-    for (const definition of connections.flatMap(definitionsOf)) {
-      const { id, relation } = definition
-      if (!hasWindow(definition) || this.#parts.following.has(definition) || windows.has(id)) continue
-      if (locked.has(relation.id)) continue
-      const window = { query: definition.query, keys: new Set<KeyText>() }
+    const groups = [...groupsOf(connections.flatMap(definitionsOf).filter((d) => this.#isNewWindow(d)))]
+    for (let group = groups.shift(); group; group = groups.shift()) {
+      const relationId = group[0]?.relation.id ?? 0
+      if (locked.has(relationId)) continue
       await client.query(`savepoint new_window; set local lock_timeout = ${windowLockMs}`)
       try {
-        windows.set(id, await readWindowKeys(client, relation, { window }))
+        const shown = await readShown(client, group)
+        group.forEach((definition, i) => windows.set(nameOf(definition), shown[i] ?? new Set()))
       } catch (error) {
-        if (sqlStateOf(error) === lockNotAvailable) locked.add(relation.id)
-        else if (isRefusal(error)) windows.set(id, error instanceof Error ? error : new Error(String(error)))
-        else throw error
+        if (sqlStateOf(error) === lockNotAvailable) locked.add(relationId)
+        else if (!isRefusal(error)) throw error
+        else if (group.length > 1)
+          groups.push(...group.map((definition) => [definition])) // whose doing is it?
+        else for (const definition of group) windows.set(nameOf(definition), asError(error))
       } finally {
         await client.query('rollback to savepoint new_window; release savepoint new_window')
       }
     }
     return windows
+  }
+
+  #isNewWindow(definition: Definition): boolean {
+    return hasWindow(definition) && !this.#parts.following.has(definition)
   }
 
   /** False if something that its client shows as it was cannot begin: it is locked, or its last follower has just left. */
@@ -205,7 +211,7 @@ export class Welcome {
   }
 
   #canFollow(definition: Definition, windows: Windows): boolean {
-    return !hasWindow(definition) || windows.has(definition.id) || this.#parts.following.has(definition)
+    return !this.#isNewWindow(definition) || windows.has(nameOf(definition))
   }
 
   #awaitLater(connection: Connection): void {
@@ -216,7 +222,7 @@ export class Welcome {
     const missing = connection.beginAt(to)
     if (missing.reset) connection.send('reset', { reason: missing.reset })
     for (const [id, { definition, isHeld }] of connection.pending) {
-      const window = windows.get(id)
+      const window = windows.get(nameOf(definition))
       if (window instanceof Error) {
         this.#end(connection, definition, window)
         continue
@@ -299,6 +305,21 @@ function definitionsOf(connection: Connection): Definition[] {
   return [...connection.pending.values()].map(({ definition }) => definition)
 }
 
-function hasWindow(definition: Definition): definition is Definition & { kind: 'table'; query: Query } {
-  return definition.kind === 'table' && definition.query !== null
+/** Of those that mean the same each that is seen differently, together: they are asked for in one question. */
+function groupsOf(definitions: readonly Definition[]): Iterable<Definition[]> {
+  const groups = new Map<string, Map<string, Definition>>()
+  for (const definition of definitions) {
+    const group = groups.get(meaningOf(definition)) ?? new Map<string, Definition>()
+    groups.set(meaningOf(definition), group)
+    group.set(nameOf(definition), definition)
+  }
+  return [...groups.values()].map((group) => [...group.values()])
+}
+
+function meaningOf({ id, relation }: Definition): string {
+  return `${id}\n${relation.role}\n${relation.state}`
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -98,7 +98,7 @@ const relationSql = `
 
 // Not by to_regclass, which asks for rights of the server's own user.
 const accessSql = `
-  select c.oid::int8::text as oid, c.relkind::text as kind, c.relrowsecurity as "hasRowSecurity",
+  select c.oid::int8::text as oid, c.relkind::text as kind,
          format('%I.%I', n.nspname, c.relname) as name, n.nspname = any (array['meta', 'event']) as "isOurs",
          exists (select from event.tracked_relation as r where r.oid = c.oid) as "isTracked",
          has_schema_privilege($2, n.oid, 'usage') as "mayUseSchema",
@@ -118,8 +118,8 @@ const accessSql = `
  * What the role may not read and what there is not are one answer, to the letter. The `cause` of such an error, which is
  * for the server's log and for whoever has read it before, says what to grant.
  *
- * @throws {RowcastError} `relation_not_found`, `column_not_found`, `permission_denied`, `not_subscribable`,
- *   `not_tracked` or `row_security_unsupported`; each message says what to do.
+ * @throws {RowcastError} `relation_not_found`, `column_not_found`, `permission_denied`, `not_subscribable`
+ *   or `not_tracked`; each message says what to do.
  */
 export async function readRelation(
   client: pg.ClientBase | pg.Pool,
@@ -163,11 +163,6 @@ export async function readRelation(
     throw new RowcastError(
       'not_tracked',
       `${name} is not tracked: run select event.track('${name}') as its owner`,
-    )
-  if (access.hasRowSecurity)
-    throw new RowcastError(
-      'row_security_unsupported',
-      `${name} has row security enabled, which live rows do not support yet: it cannot be followed`,
     )
   return loadRelation(client, access.oid, role)
 }

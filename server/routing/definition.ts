@@ -10,32 +10,54 @@ import { canonicalKey, canonicalQuery, messageOf } from './canonical.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
 import { asQuery, filteredSelect } from './select.ts'
+import { sightOf, type Sight } from './sight.ts'
 
 /** A subscription as the server understands it: names resolved, values in their one canonical form. */
-export type Definition = { readonly id: SubscriptionId; readonly relation: RelationInfo } & (
+export type Definition = Meaning & {
+  /** Who sees the same of it. */
+  readonly sight: Sight
+}
+
+/** What a subscription means to all of one role. */
+export type Meaning = { readonly id: SubscriptionId; readonly relation: RelationInfo } & (
   | { readonly kind: 'table'; readonly query: Query | null }
   | { readonly kind: 'column'; readonly column: string }
   | { readonly kind: 'row'; readonly key: KeyText }
   | { readonly kind: 'field'; readonly key: KeyText; readonly column: string }
 )
 
+/**
+ * Resolves what a client asks for, as its identity may read it.
+ *
+ * @throws {RowcastError} as `meaningOf`, and `permission_denied`
+ */
+export async function define(
+  pool: pg.Pool,
+  subscription: Subscription,
+  identity: Identity,
+): Promise<Definition> {
+  const relationOf: RelationOf = (relation, column) => readRelation(pool, relation, column, identity)
+  const meaning = await meaningOf(pool, subscription, identity, relationOf)
+  return { ...meaning, sight: await sightOf(pool, meaning.relation, identity) }
+}
+
 /** What a relation is to an identity that wants to follow it, or one column of it. */
 export type RelationOf = (relation: string, column: string | null) => Promise<RelationInfo>
 
 /**
- * Resolves what a client asks for, as its identity may read it.
+ * Resolves what somebody of a role asks for.
  *
  * The id is canonical: `person` and `public.person`, key 5 and key `'5'`, conditions in another order
  * give the same id, in every session and on every server, so that they share one encoding.
  *
  * @throws {RowcastError} what `readRelation` throws, `invalid_key` or `invalid_filter`.
  */
-export async function define(
+export async function meaningOf(
   pool: pg.Pool,
   subscription: Subscription,
   identity: Identity,
-  relationOf: RelationOf = (relation, column) => readRelation(pool, relation, column, identity),
-): Promise<Definition> {
+  relationOf: RelationOf,
+): Promise<Meaning> {
   const relation = await relationOf(
     subscription.relation,
     'column' in subscription ? subscription.column : null,
@@ -76,9 +98,9 @@ export async function define(
         limit ?? null,
       )
       const id = `query:${relation.name}:${hash(JSON.stringify([query.where, query.orderBy, query.limit])).slice(0, 32)}`
-      const definition: Definition = { id, kind: 'table', relation, query }
+      const meaning: Meaning = { id, kind: 'table', relation, query }
       await tryOut(pool, relation, query, identity)
-      return definition
+      return meaning
     }
   }
 }

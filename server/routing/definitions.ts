@@ -2,7 +2,8 @@ import type pg from 'pg'
 import type { Subscription } from '../../shared/subscription.ts'
 import type { Identity } from '../session/identity.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
-import { define, type Definition } from './definition.ts'
+import { meaningOf, type Definition, type Meaning } from './definition.ts'
+import { sightOf, type Sight } from './sight.ts'
 
 /**
  * So long what a subscription means is taken to be what it was. It may change at any moment anyway between the asking and
@@ -13,24 +14,35 @@ const freshMs = 250
 /** Works out what subscriptions mean, once for all who ask the same at about the same time, as when a server's clients come back. */
 export class Definitions {
   readonly #pool: pg.Pool
-  readonly #definitions = new Map<string, Promise<Definition>>()
+  readonly #meanings = new Map<string, Promise<Meaning>>()
   readonly #relations = new Map<string, Promise<RelationInfo>>()
+  readonly #sights = new Map<string, Promise<Sight>>()
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
   }
 
   /** As `define`. */
-  define(subscription: Subscription, identity: Identity): Promise<Definition> {
-    // What an identity may follow depends on its role alone: claims matter to row security, which is refused yet.
-    const { role } = identity
-    return briefly(this.#definitions, [role, subscription], () =>
-      define(this.#pool, subscription, identity, (relation, column) =>
+  async define(subscription: Subscription, identity: Identity): Promise<Definition> {
+    // What an identity may follow depends on its role alone; what it sees of that, on its claims.
+    const { role, claims } = identity
+    const meaning = await briefly(this.#meanings, [role, subscription], () =>
+      meaningOf(this.#pool, subscription, identity, (relation, column) =>
         briefly(this.#relations, [role, relation, column], () =>
           readRelation(this.#pool, relation, column, identity),
         ),
       ),
     )
+    const { relation } = meaning
+    const sight = await briefly(this.#sights, [relation.id, relation.state, role, claims], () =>
+      sightOf(this.#pool, relation, identity),
+    )
+    return { ...meaning, sight }
+  }
+
+  /** Something has changed: what has just been answered may be out of date. */
+  forget(): void {
+    for (const known of [this.#meanings, this.#relations, this.#sights]) known.clear()
   }
 }
 
@@ -41,7 +53,9 @@ function briefly<T>(known: Map<string, Promise<T>>, what: unknown, ask: () => Pr
   if (before) return before
   const asked = ask()
   known.set(name, asked)
-  const forget = (): void => void known.delete(name)
+  const forget = (): void => {
+    if (known.get(name) === asked) known.delete(name)
+  }
   asked.then(() => setTimeout(forget, freshMs).unref(), forget) // what is refused may be allowed the next moment
   return asked
 }

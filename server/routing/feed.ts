@@ -3,8 +3,8 @@ import type { Definition } from './definition.ts'
 import type { Query } from './query.ts'
 
 /**
- * One subscription, whoever shares it: all sessions that follow the same thing follow the same feed, so
- * that it is matched once and encoded once.
+ * One subscription, whoever shares it: all who follow the same thing, and see the same of it, follow the
+ * same feed, so that it is matched once and encoded once.
  *
  * @typeParam Follower whoever is to be given what the feed concerns
  */
@@ -12,12 +12,12 @@ export interface Feed<Follower = unknown> {
   /** Replaced when its relation changes its shape; the id stays. */
   definition: Definition
   readonly followers: Set<Follower>
-  /** Of a filtered, ordered or limited table: the rows that its followers hold. */
+  /** Of what does not show all rows to everybody: which rows its followers hold. */
   readonly window: Window | null
 }
 
-/** The rows that a query shows, in its order if it has one. */
+/** The rows that a feed shows: as a query selects them, in its order if it has one, and as far as row security lets them be seen. */
 export interface Window {
-  readonly query: Query
+  readonly query: Query | null
   keys: ReadonlySet<KeyText>
 }

@@ -1,26 +1,24 @@
 import type pg from 'pg'
-import type { LogTransaction } from '../log/read-log.ts'
+import type { LogRow, LogTransaction } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
 import type { Feed } from './feed.ts'
 import { RoutedBatch, type RoutedChange } from './routed-batch.ts'
 import type { Routes } from './routes.ts'
-import type { WindowIndex } from './window-index.ts'
+import type { Aspect } from './window-index.ts'
 import { shiftWindows, type WindowShift } from './shift-windows.ts'
 
-/** PostgreSQL did not answer what the filtered, ordered and limited feeds of a relation show. */
+/** PostgreSQL did not answer what feeds of a relation show that do not show all rows to everybody. */
 export class WindowsUnreadable extends Error {
-  readonly relation: RelationInfo
-  readonly windows: WindowIndex
+  readonly aspect: Aspect
 
-  constructor(relation: RelationInfo, windows: WindowIndex, cause: unknown) {
-    super(`could not read what filtered subscriptions of ${relation.name} show`, { cause })
-    this.relation = relation
-    this.windows = windows
+  constructor(aspect: Aspect, cause: unknown) {
+    super(`could not read what subscriptions of ${aspect.relation.name} show`, { cause })
+    this.aspect = aspect
   }
 }
 
 /**
- * Works out whom transactions concern, but for the filtered, ordered and limited feeds.
+ * Works out whom transactions concern, but for the feeds that do not show all rows to everybody.
  *
  * @param each told of each change of a relation that is known, after all whom it concerns
  * @param isNew false if a feed's followers have had a transaction already
@@ -54,36 +52,57 @@ export function routeChanges(
 /**
  * Works out whom the transactions of a batch concern.
  *
- * Alters nothing: what followers of filtered feeds hold afterwards is in `shifts`, to be put into
+ * Alters nothing: what followers of feeds with a window hold afterwards is in `shifts`, to be put into
  * force together with the sending, so that a pass that fails half-way can be repeated.
  *
  * @throws {WindowsUnreadable}
+ * @param unsettled relations of which anybody may see other rows than before, whatever the transactions say
  * @param client reads the database as it stood at the end of the batch
  */
 export async function routeBatch(
   transactions: readonly LogTransaction[],
   routes: Routes,
   relationOf: (id: number) => RelationInfo | undefined,
+  unsettled: ReadonlySet<number>,
   client: pg.ClientBase,
 ): Promise<{ batch: RoutedBatch; shifts: WindowShift[] }> {
-  const windowed = new Map<number, RoutedChange[]>()
+  const changes = new Map<number, RoutedChange[]>()
   const batch = routeChanges(transactions, routes, relationOf, (change) => {
     const { relationId } = change.row
     if (!routes.windows(relationId)) return
-    const changes = windowed.get(relationId)
-    if (changes) changes.push(change)
-    else windowed.set(relationId, [change])
+    const ofRelation = changes.get(relationId)
+    if (ofRelation) ofRelation.push(change)
+    else changes.set(relationId, [change])
   })
+  const decisive = decisiveRows(transactions, routes)
+  const concerned = new Set([...changes.keys(), ...unsettled])
+  for (const id of decisive.keys()) for (const dependant of routes.dependants(id)) concerned.add(dependant)
+
   const shifts: WindowShift[] = []
-  for (const [relationId, changes] of windowed) {
-    const relation = relationOf(relationId)
-    const windows = routes.windows(relationId)
-    if (!relation || !windows) continue
-    try {
-      shifts.push(...(await shiftWindows(client, relation, windows, changes, batch)))
-    } catch (cause) {
-      throw new WindowsUnreadable(relation, windows, cause)
+  for (const relationId of concerned)
+    for (const aspect of routes.windows(relationId)?.aspects ?? []) {
+      const isUnsettled = unsettled.has(relationId) && aspect.relation.security !== null
+      const views = isUnsettled ? new Set(aspect.views.values()) : aspect.viewsConcernedBy(decisive)
+      const ofRelation = changes.get(relationId) ?? []
+      if (ofRelation.length === 0 && views.size === 0) continue
+      try {
+        shifts.push(...(await shiftWindows(client, aspect, ofRelation, views, batch)))
+      } catch (cause) {
+        throw new WindowsUnreadable(aspect, cause)
+      }
     }
-  }
   return { batch, shifts }
+}
+
+/** The changes of relations that policies read, by relation. */
+function decisiveRows(transactions: readonly LogTransaction[], routes: Routes): Map<number, LogRow[]> {
+  const decisive = new Map<number, LogRow[]>()
+  for (const { rows } of transactions)
+    for (const row of rows) {
+      if (!routes.decides(row.relationId)) continue
+      const ofRelation = decisive.get(row.relationId)
+      if (ofRelation) ofRelation.push(row)
+      else decisive.set(row.relationId, [row])
+    }
+  return decisive
 }

@@ -52,19 +52,29 @@ export interface FeedDeliveries {
   moves: [key: string, after: string | null][]
 }
 
+/** Stands for what no transaction of the log has done: a grant that was taken away, a time that has come. */
+const noTransaction = '0'
+
 /** What a pass of the log means to the feeds. Feeds that it does not concern are not in it. */
 export class RoutedBatch {
-  readonly transactions: readonly { readonly id: string; readonly at: string }[]
+  readonly transactions: { readonly id: string; readonly at: string }[]
   readonly feeds = new Map<Feed, FeedDeliveries>()
   #changes = 0
 
   constructor(transactions: readonly { readonly id: string; readonly at: string }[]) {
-    this.transactions = transactions
+    this.transactions = transactions.map(({ id, at }) => ({ id, at }))
   }
 
   /** A change that follows all that the batch holds so far. */
   append(transaction: number, relationName: string, row: LogRow): RoutedChange {
     return new RoutedChange(this.#changes++, transaction, relationName, row)
+  }
+
+  /** What the batch comes to: it belongs to the last transaction. */
+  appendAtEnd(relationName: string, row: LogRow): RoutedChange {
+    if (this.transactions.length === 0)
+      this.transactions.push({ id: noTransaction, at: new Date().toISOString() })
+    return this.append(this.transactions.length - 1, relationName, row)
   }
 
   /** What the feed's role may not see is left out; a change of nothing else is none. */
@@ -76,6 +86,15 @@ export class RoutedBatch {
 
   move(feed: Feed, moves: [string, string | null][]): void {
     if (moves.length > 0) this.#of(feed).moves = moves
+  }
+
+  /** Equal for feeds whose followers are told the same. */
+  contentOf(feed: Feed): string {
+    const { id, relation } = feed.definition
+    const of = this.#of(feed)
+    if (feed.window === null) return `${id}\n${relation.role}\n${relation.state}` // there is one such feed
+    const changes = of.deliveries.map(({ change }) => change.order)
+    return JSON.stringify([id, relation.role, relation.state, changes, of.moves])
   }
 
   #of(feed: Feed): FeedDeliveries {

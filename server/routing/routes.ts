@@ -1,7 +1,7 @@
 import type { LogRow } from '../log/read-log.ts'
 import type { Feed } from './feed.ts'
 import { addTo, deleteFrom } from './multimap.ts'
-import { WindowIndex } from './window-index.ts'
+import { hasWindow, WindowIndex, type Aspect } from './window-index.ts'
 
 /** What a log row means to a feed: all of it (null), or one column. */
 export type Hit = (feed: Feed, column: string | null) => void
@@ -20,21 +20,24 @@ interface RelationRoutes {
  */
 export class Routes {
   readonly #relations = new Map<number, RelationRoutes>()
+  /** The relations whose policies read a relation. */
+  #dependants = new Map<number, Set<number>>()
   #relationIds: number[] = []
 
   add(feed: Feed): void {
     const { definition } = feed
     const { id } = definition.relation
     let routes = this.#relations.get(id)
+    const before = this.#size(routes)
     if (!routes) {
       routes = { tables: new Set(), columns: new Map(), keys: new Map(), windows: new WindowIndex() }
       this.#relations.set(id, routes)
-      this.#relationIds = [...this.#relations.keys()]
     }
-    if (feed.window) routes.windows.add(feed)
+    if (hasWindow(feed)) routes.windows.add(feed)
     else if (definition.kind === 'table') routes.tables.add(feed)
     else if (definition.kind === 'column') addTo(routes.columns, definition.column, feed)
     else addTo(routes.keys, definition.key, feed)
+    if (this.#size(routes) !== before) this.noteDependencies()
   }
 
   delete(feed: Feed): void {
@@ -42,24 +45,59 @@ export class Routes {
     const { id } = definition.relation
     const routes = this.#relations.get(id)
     if (!routes) return
-    if (feed.window) routes.windows.delete(feed)
+    const before = this.#size(routes)
+    if (hasWindow(feed)) routes.windows.delete(feed)
     else if (definition.kind === 'table') routes.tables.delete(feed)
     else if (definition.kind === 'column') deleteFrom(routes.columns, definition.column, feed)
     else deleteFrom(routes.keys, definition.key, feed)
-    if (routes.tables.size + routes.columns.size + routes.keys.size + routes.windows.size > 0) return
-    this.#relations.delete(id)
-    this.#relationIds = [...this.#relations.keys()]
+    if (routes.tables.size + routes.columns.size + routes.keys.size + routes.windows.size === 0)
+      this.#relations.delete(id)
+    if (this.#size(this.#relations.get(id)) !== before) this.noteDependencies()
   }
 
-  /** The relations that anybody follows. */
+  /** Changes with what there is to be read. */
+  #size(routes: RelationRoutes | undefined): number {
+    return routes ? 1 + routes.windows.size : 0
+  }
+
+  /** Notes of which relations changes must be read: also when a policy is found to read others than was known. */
+  noteDependencies(): void {
+    const dependants = new Map<number, Set<number>>()
+    for (const [id, { windows }] of this.#relations)
+      for (const aspect of windows.aspects)
+        for (const dependency of aspect.dependencies.keys()) addTo(dependants, dependency, id)
+    this.#dependants = dependants
+    this.#relationIds = [...new Set([...this.#relations.keys(), ...dependants.keys()])]
+  }
+
+  has(relationId: number): boolean {
+    return this.#relations.has(relationId)
+  }
+
+  /** True if policies of something that is followed read this relation. */
+  decides(relationId: number): boolean {
+    return this.#dependants.has(relationId)
+  }
+
+  /** The relations whose policies read this one, among those that are followed. */
+  dependants(relationId: number): Iterable<number> {
+    return this.#dependants.get(relationId) ?? []
+  }
+
+  /** The relations whose changes matter: those that anybody follows, and those that decide who sees what of them. */
   get relationIds(): readonly number[] {
     return this.#relationIds
   }
 
-  /** The filtered, ordered and limited feeds of a relation, which `match` leaves out. */
+  /** The feeds of a relation that do not show all rows to everybody, which `match` leaves out. */
   windows(relationId: number): WindowIndex | undefined {
     const windows = this.#relations.get(relationId)?.windows
     return windows && windows.size > 0 ? windows : undefined
+  }
+
+  /** Whatever has windows. */
+  get aspects(): Iterable<Aspect> {
+    return [...this.#relations.values()].flatMap(({ windows }) => [...windows.aspects])
   }
 
   /** Reports the feeds that a log row concerns; `fields` are its changed columns, for a field_update. */

@@ -1,88 +1,140 @@
 import type pg from 'pg'
-import type { KeyText, Row } from '../../shared/change.ts'
-import type { RelationInfo } from './catalogue.ts'
+import type { KeyText } from '../../shared/change.ts'
+import { decideWindows, isOrdered, type Concern, type Decision } from './decide-windows.ts'
+import { Images } from './images.ts'
+import { NetChanges } from './net-changes.ts'
 import type { RoutedBatch, RoutedChange } from './routed-batch.ts'
-import { asQuery, filteredSelect, selectByKeys } from './select.ts'
-import type { WindowFeed, WindowIndex } from './window-index.ts'
+import { columnOf } from './shown.ts'
+import type { Sight } from './sight.ts'
+import { whoSees } from './who-sees.ts'
+import type { Aspect, View, WindowFeed } from './window-index.ts'
 
 /** What the followers of a feed hold once the batch has been sent. */
 export interface WindowShift {
-  readonly index: WindowIndex
+  readonly aspect: Aspect
   readonly feed: WindowFeed
   readonly keys: ReadonlySet<KeyText>
 }
 
-/** A row as it stands at the end of the batch. */
-interface Image {
-  readonly text: string
-  readonly row: Row
-}
-
 /**
- * Finds what a batch's changes of one relation do to its filtered, ordered and limited feeds: which rows
- * enter, leave, change or move. Membership is decided at the end of the batch, by PostgreSQL wherever
- * equality of encodings does not decide, so a filter and an order mean what they mean in SQL.
+ * Finds what a batch does to the feeds of one relation that do not show all rows to everybody: which rows enter, leave,
+ * change or move. Who sees a row, and whether a filter, an order and a limit show it, is decided at the end of the batch, by
+ * PostgreSQL wherever equality of encodings does not decide: so policies and filters mean what they mean in SQL.
  *
- * A change to a column that no feed reads keeps every row where it is, and asks nobody.
+ * A change to a column that no policy and no feed reads keeps every row where it is, and asks nobody. Of a row that somebody
+ * else may have seen in between, only what the batch comes to is told.
+ *
+ * @param unsettled those who may see other rows now than before, though nothing may have happened to these
+ * @param client reads the database as it stood at the end of the batch
  */
 export async function shiftWindows(
   client: pg.ClientBase,
-  relation: RelationInfo,
-  index: WindowIndex,
+  aspect: Aspect,
   changes: readonly RoutedChange[],
+  unsettled: ReadonlySet<View>,
   batch: RoutedBatch,
 ): Promise<WindowShift[]> {
+  const { relation } = aspect
   const byKey = groupByKey(changes)
-  const moved = [...byKey].filter(([, ofKey]) =>
-    ofKey.some((change) => canMove(change, (column) => index.reads(column))),
-  )
-  const images = await readImages(
-    client,
-    relation,
-    moved.filter(([, ofKey]) => ofKey.at(-1)?.row.op !== 'row_delete').map(([key]) => key),
-  )
+  const images = new Images(client, relation)
+  const seen = await viewsThatSee(client, aspect, byKey, images)
+  const concerns = passOn(aspect, byKey, unsettled, seen, images, batch)
+  const decisions = await decideWindows(client, aspect, concerns, seen, images)
+  const isSecured = relation.security !== null
+  await images.read(rowsToTell(decisions, byKey, isSecured))
+  const net = new NetChanges(relation, byKey, images, batch)
+  for (const decision of decisions) {
+    const { feed, after, touched } = decision
+    const { leaving, entering, staying } = movesIn(decision)
+    const column = columnOf(feed.definition)
+    const deliver = (all: readonly RoutedChange[]) => {
+      for (const change of all) batch.deliver(feed, change, column)
+    }
+    for (const key of leaving) deliver(net.leaving(key))
+    for (const key of entering) deliver(net.entering(key))
+    for (const key of staying) deliver(isSecured ? net.staying(key) : (byKey.get(key) ?? []))
+    if (isOrdered(feed)) batch.move(feed, placesOf(after, touched, new Set(entering)))
+  }
+  return decisions.map(({ feed, after }) => ({ aspect, feed, keys: after }))
+}
 
-  // Which feeds must look again, and because of which rows; all other holders just pass the change on.
-  const concerned = new Map<WindowFeed, Set<KeyText>>()
+/** Which views see the rows that may have moved, as they are now. */
+async function viewsThatSee(
+  client: pg.ClientBase,
+  aspect: Aspect,
+  byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
+  images: Images,
+): Promise<Map<KeyText, Set<View>>> {
+  const seen = new Map<KeyText, Set<View>>()
+  const asked = new Set<View>()
+  const keys: KeyText[] = []
   for (const [key, ofKey] of byKey) {
-    const image = images.get(key)
-    for (const feed of new Set([...index.holders(key), ...(image ? index.candidates(image.row) : [])])) {
-      if (ofKey.some((change) => canMove(change, (column) => feed.window.query.columns.has(column)))) {
-        const keys = concerned.get(feed)
-        if (keys) keys.add(key)
-        else concerned.set(feed, new Set([key]))
-      } else if (feed.window.keys.has(key)) for (const change of ofKey) batch.deliver(feed, change, null)
+    const [last] = ofKey.slice(-1)
+    if (last?.row.op === 'row_delete') continue
+    if (!ofKey.some((change) => canMove(change, (column) => aspect.reads(column)))) continue
+    if (last?.row.op === 'row_insert') images.take(last)
+    const row = images.get(key)?.row
+    const views = new Set([...aspect.views.values()].filter((view) => view.mayShow(key, row)))
+    for (const { definition } of aspect.holders(key)) {
+      const view = aspect.views.get(definition.sight.name)
+      if (view) views.add(view)
+    }
+    if (views.size === 0) continue
+    keys.push(key)
+    for (const view of views) asked.add(view)
+  }
+  if (keys.length === 0) return seen
+  if (aspect.relation.security === null) {
+    // Who may see the table sees the row, if it is there.
+    const [view] = asked
+    if (!view) return seen
+    await images.read(keys.map((key) => [key, view.sight]))
+    for (const key of keys) if (images.get(key)) seen.set(key, asked)
+    return seen
+  }
+  const sights = [...asked].map(({ sight }) => sight)
+  for (const [key, seers] of await whoSees(client, aspect.relation, sights, keys))
+    seen.set(key, new Set(seers.flatMap(({ name }) => aspect.views.get(name) ?? [])))
+  const lookers = [...seen].flatMap(([key, views]): [KeyText, Sight][] => {
+    const looker = [...views].find(({ looksInside }) => looksInside)
+    return looker ? [[key, looker.sight]] : []
+  })
+  await images.read(lookers)
+  return seen
+}
+
+/**
+ * Finds the feeds that must look again. All others that hold a changed row are just told of the change: they held it before
+ * and they hold it after.
+ */
+function passOn(
+  aspect: Aspect,
+  byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
+  unsettled: ReadonlySet<View>,
+  seen: ReadonlyMap<KeyText, ReadonlySet<View>>,
+  images: Images,
+  batch: RoutedBatch,
+): Concern[] {
+  const concerns = new Map<WindowFeed, Concern>()
+  for (const view of unsettled)
+    for (const feed of view.feeds)
+      concerns.set(feed, { feed, touched: new Set(byKey.keys()), isReread: true })
+  for (const [key, ofKey] of byKey) {
+    const row = images.get(key)?.row
+    const candidates = [...(seen.get(key) ?? [])].flatMap((view) => [...view.candidates(key, row)])
+    for (const feed of new Set([...aspect.holders(key), ...candidates])) {
+      const { query, keys } = feed.window
+      const concern = concerns.get(feed)
+      if (concern?.touched.has(key)) continue
+      const reads = (column: string) => aspect.decides(column) || (query?.columns.has(column) ?? false)
+      if (ofKey.some((change) => canMove(change, reads))) {
+        if (concern) concern.touched.add(key)
+        else concerns.set(feed, { feed, touched: new Set([key]), isReread: isOrdered(feed) })
+      } else if (keys.has(key))
+        for (const change of ofKey) batch.deliver(feed, change, columnOf(feed.definition))
     }
   }
-
-  const shifts: WindowShift[] = []
-  for (const [feed, keys] of concerned) {
-    const before = feed.window.keys
-    const after = await keysAfter(client, relation, feed, keys, images)
-    const leaving = [...(feed.window.query.orderBy.length > 0 ? before : keys)].filter(
-      (key) => before.has(key) && !after.has(key),
-    )
-    const entering = [...(feed.window.query.orderBy.length > 0 ? after : keys)].filter(
-      (key) => after.has(key) && !before.has(key),
-    )
-    const refills = entering.filter((key) => !images.has(key))
-    for (const [key, image] of await readImages(client, relation, refills)) images.set(key, image)
-
-    for (const key of leaving) {
-      const own = onlyChange(byKey, key, 'row_delete')
-      batch.deliver(feed, own ?? changeAtEnd(batch, relation, key, null), null)
-    }
-    for (const key of entering) {
-      const own = onlyChange(byKey, key, 'row_insert')
-      batch.deliver(feed, own ?? changeAtEnd(batch, relation, key, images.get(key)?.text ?? null), null)
-    }
-    for (const key of keys)
-      if (before.has(key) && after.has(key))
-        for (const change of byKey.get(key) ?? []) batch.deliver(feed, change, null)
-    if (feed.window.query.orderBy.length > 0) batch.move(feed, movesOf(after, keys, new Set(entering)))
-    shifts.push({ index, feed, keys: after })
-  }
-  return shifts
+  return [...concerns.values()]
 }
 
 /** True if a change can bring its row into, out of or to another place of a window that reads these columns. */
@@ -90,90 +142,33 @@ function canMove(change: RoutedChange, reads: (column: string) => boolean): bool
   return change.row.op !== 'field_update' || Object.keys(change.content).some(reads)
 }
 
-async function readImages(
-  client: pg.ClientBase,
-  relation: RelationInfo,
-  keys: readonly KeyText[],
-): Promise<Map<KeyText, Image>> {
-  if (keys.length === 0) return new Map()
-  const { rows } = await client.query(
-    asQuery(
-      selectByKeys(
-        relation,
-        null,
-        `${relation.keyExpression} as key, (${relation.rowExpression})::text as row`,
-        keys,
-      ),
-    ),
-  )
-  return new Map(rows.map(({ key, row }) => [key, { text: row, row: JSON.parse(row) as Row }]))
+/** The rows that enter, leave and stay, of those that do not just go on as they were. */
+function movesIn({
+  feed,
+  touched,
+  isReread,
+  after,
+}: Decision): Record<'leaving' | 'entering' | 'staying', KeyText[]> {
+  const before = feed.window.keys
+  return {
+    leaving: [...(isReread ? before : touched)].filter((key) => before.has(key) && !after.has(key)),
+    entering: [...(isReread ? after : touched)].filter((key) => after.has(key) && !before.has(key)),
+    staying: [...touched].filter((key) => before.has(key) && after.has(key)),
+  }
 }
 
-/** What a feed shows at the end of the batch, in its order if it has one. */
-async function keysAfter(
-  client: pg.ClientBase,
-  relation: RelationInfo,
-  feed: WindowFeed,
-  touched: ReadonlySet<KeyText>,
-  images: ReadonlyMap<KeyText, Image>,
-): Promise<ReadonlySet<KeyText>> {
-  const { query, keys } = feed.window
-  if (query.orderBy.length > 0) return readWindowKeys(client, relation, feed)
-  const after = new Set(keys)
-  const matching = query.isDecidedByEqualities
-    ? [...touched].filter((key) => {
-        const row = images.get(key)?.row
-        return row && query.equalities.every(({ column, value }) => JSON.stringify(row[column]) === value)
-      })
-    : await readMatching(client, relation, feed, touched)
-  for (const key of touched) after.delete(key)
-  for (const key of matching) after.add(key)
-  return after
-}
-
-async function readMatching(
-  client: pg.ClientBase,
-  relation: RelationInfo,
-  feed: WindowFeed,
-  keys: ReadonlySet<KeyText>,
-): Promise<KeyText[]> {
-  const select = selectByKeys(relation, feed.window.query, `${relation.keyExpression} as key`, [...keys])
-  return (await client.query(asQuery(select))).rows.map((row) => row.key)
-}
-
-/** The keys that a feed's query selects now, in its order. */
-export async function readWindowKeys(
-  client: pg.ClientBase | pg.Pool,
-  relation: RelationInfo,
-  feed: Pick<WindowFeed, 'window'>,
-): Promise<Set<KeyText>> {
-  const select = filteredSelect(relation, feed.window.query, `${relation.keyExpression} as key`)
-  return new Set((await client.query(asQuery(select))).rows.map((row) => row.key))
-}
-
-/** The change that by itself says that the row came or went; otherwise the net effect is told at the end. */
-function onlyChange(
+/** Of which rows it takes the end of the batch to tell what has become of them, each with somebody who sees it. */
+function* rowsToTell(
+  decisions: readonly Decision[],
   byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
-  key: KeyText,
-  op: 'row_insert' | 'row_delete',
-): RoutedChange | undefined {
-  const [change, ...more] = byKey.get(key) ?? []
-  return change?.row.op === op && more.length === 0 ? change : undefined
-}
-
-function changeAtEnd(
-  batch: RoutedBatch,
-  relation: RelationInfo,
-  key: KeyText,
-  row: string | null,
-): RoutedChange {
-  const op = row === null ? 'row_delete' : 'row_insert'
-  return batch.append(batch.transactions.length - 1, relation.name, {
-    op,
-    relationId: relation.id,
-    key,
-    new: row,
-  })
+  isNet: boolean,
+): Iterable<[KeyText, Sight]> {
+  for (const decision of decisions) {
+    const { sight } = decision.feed.definition
+    const { entering, staying } = movesIn(decision)
+    for (const key of entering) yield [key, sight]
+    if (isNet) for (const key of staying) if ((byKey.get(key)?.length ?? 0) > 1) yield [key, sight]
+  }
 }
 
 function groupByKey(changes: readonly RoutedChange[]): Map<KeyText, RoutedChange[]> {
@@ -187,7 +182,7 @@ function groupByKey(changes: readonly RoutedChange[]): Map<KeyText, RoutedChange
 }
 
 /** Rows that nobody touched keep their order among themselves, so only the others need to be placed. */
-function movesOf(
+function placesOf(
   after: ReadonlySet<KeyText>,
   touched: ReadonlySet<KeyText>,
   entering: ReadonlySet<KeyText>,

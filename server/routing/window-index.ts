@@ -1,86 +1,207 @@
 import type { KeyText, Row } from '../../shared/change.ts'
+import type { LogRow } from '../log/read-log.ts'
+import type { RelationInfo } from './catalogue.ts'
 import type { Feed, Window } from './feed.ts'
 import { addTo, deleteFrom } from './multimap.ts'
+import type { Dependency } from './row-security.ts'
+import type { Sight } from './sight.ts'
 
 /** A feed that has a window. */
 export type WindowFeed = Feed & { readonly window: Window }
 
-/**
- * The filtered, ordered and limited feeds of one relation, found by what they hold and by what they
- * would take in: a feed with an equality in its filter is found by that value, the others are all asked.
- */
+export function hasWindow(feed: Feed): feed is WindowFeed {
+  return feed.window !== null
+}
+
+/** The windows of one relation: of each role, and of each state that the relation is in while it changes. */
 export class WindowIndex {
-  readonly #feeds = new Set<WindowFeed>()
-  readonly #byValue = new Map<string, Map<string, Set<WindowFeed>>>()
-  readonly #unindexed = new Set<WindowFeed>()
+  readonly #aspects = new Map<string, Aspect>()
+
+  get size(): number {
+    return this.#aspects.size
+  }
+
+  get aspects(): Iterable<Aspect> {
+    return this.#aspects.values()
+  }
+
+  add(feed: WindowFeed): void {
+    const name = nameOfAspect(feed)
+    let aspect = this.#aspects.get(name)
+    if (!aspect) this.#aspects.set(name, (aspect = new Aspect(feed.definition.relation)))
+    aspect.add(feed)
+  }
+
+  delete(feed: WindowFeed): void {
+    const name = nameOfAspect(feed)
+    const aspect = this.#aspects.get(name)
+    aspect?.delete(feed)
+    if (aspect?.views.size === 0) this.#aspects.delete(name)
+  }
+}
+
+function nameOfAspect({ definition: { relation } }: Feed): string {
+  return `${relation.role}\n${relation.state}`
+}
+
+/** What a relation is to one role, and the feeds of it that have a window: by who sees the same, and by what they hold. */
+export class Aspect {
+  readonly relation: RelationInfo
+  readonly #views = new Map<string, View>()
   readonly #holders = new Map<KeyText, Set<WindowFeed>>()
   /** How many feeds read a column, to filter or to order. */
   readonly #columns = new Map<string, number>()
 
-  get size(): number {
-    return this.#feeds.size
+  readonly #dependencies: Map<number, Dependency>
+
+  constructor(relation: RelationInfo) {
+    this.relation = relation
+    this.#dependencies = new Map(relation.security?.dependencies)
   }
 
-  get feeds(): Iterable<WindowFeed> {
-    return this.#feeds
+  get views(): ReadonlyMap<string, View> {
+    return this.#views
   }
 
-  add(feed: Feed): void {
-    if (!hasWindow(feed)) throw new Error(`feed ${feed.definition.id} has no window`)
-    const { query, keys } = feed.window
-    this.#feeds.add(feed)
-    for (const column of query.columns) this.#columns.set(column, (this.#columns.get(column) ?? 0) + 1)
-    const equality = query.equalities[0]
-    if (equality) {
-      const values = this.#byValue.get(equality.column) ?? new Map<string, Set<WindowFeed>>()
-      this.#byValue.set(equality.column, values)
-      addTo(values, equality.value, feed)
-    } else this.#unindexed.add(feed)
-    for (const key of keys) addTo(this.#holders, key, feed)
+  /** The relations that policies read, by their id among the tracked. */
+  get dependencies(): ReadonlyMap<number, Dependency> {
+    return this.#dependencies
   }
 
-  delete(feed: Feed): void {
-    if (!hasWindow(feed) || !this.#feeds.delete(feed)) return
-    const { query, keys } = feed.window
-    for (const column of query.columns) {
+  /** What policies read that no log tells. */
+  get unobserved(): readonly string[] {
+    return this.relation.security?.unobserved ?? []
+  }
+
+  /** Adds a relation that a policy has been found to read. True if that was not known. */
+  addDependency(relationId: number): boolean {
+    if (this.#dependencies.has(relationId)) return false
+    this.#dependencies.set(relationId, { columns: null, key: null })
+    return true
+  }
+
+  /** Those who may see other rows, since what policies read has changed. */
+  viewsConcernedBy(rows: ReadonlyMap<number, readonly LogRow[]>): ReadonlySet<View> {
+    for (const [id, { columns }] of this.#dependencies)
+      if (rows.get(id)?.some((row) => touches(row, columns))) return new Set(this.#views.values())
+    return new Set()
+  }
+
+  add(feed: WindowFeed): void {
+    const { sight } = feed.definition
+    let view = this.#views.get(sight.name)
+    if (!view) this.#views.set(sight.name, (view = new View(sight)))
+    view.add(feed)
+    for (const column of feed.window.query?.columns ?? [])
+      this.#columns.set(column, (this.#columns.get(column) ?? 0) + 1)
+    for (const key of feed.window.keys) addTo(this.#holders, key, feed)
+  }
+
+  delete(feed: WindowFeed): void {
+    const view = this.#views.get(feed.definition.sight.name)
+    if (!view?.delete(feed)) return
+    if (view.feeds.size === 0) this.#views.delete(view.sight.name)
+    for (const column of feed.window.query?.columns ?? []) {
       const readers = (this.#columns.get(column) ?? 0) - 1
       if (readers > 0) this.#columns.set(column, readers)
       else this.#columns.delete(column)
     }
-    const equality = query.equalities[0]
-    const values = equality && this.#byValue.get(equality.column)
-    if (equality && values) {
-      deleteFrom(values, equality.value, feed)
-      if (values.size === 0) this.#byValue.delete(equality.column)
-    }
-    this.#unindexed.delete(feed)
-    for (const key of keys) deleteFrom(this.#holders, key, feed)
+    for (const key of feed.window.keys) deleteFrom(this.#holders, key, feed)
+  }
+
+  /** True if a change of this column can change who sees a row. */
+  decides(column: string): boolean {
+    const { security } = this.relation
+    return security !== null && (security.columns === null || security.columns.has(column))
   }
 
   /** True if a change of this column can move a row into, out of or within any feed. */
   reads(column: string): boolean {
-    return this.#columns.has(column)
+    return this.decides(column) || this.#columns.has(column)
   }
 
   holders(key: KeyText): Iterable<WindowFeed> {
     return this.#holders.get(key) ?? []
   }
 
-  /** The feeds that may show a row. */
-  *candidates(row: Row): Iterable<WindowFeed> {
-    yield* this.#unindexed
-    for (const [column, values] of this.#byValue) yield* values.get(JSON.stringify(row[column])) ?? []
-  }
-
   /** Notes what the followers of a feed hold from now on. */
   replaceKeys(feed: WindowFeed, keys: ReadonlySet<KeyText>): void {
-    if (!this.#feeds.has(feed)) return // its last follower has left while the batch was worked out
+    if (!this.#views.get(feed.definition.sight.name)?.feeds.has(feed)) return // its last follower has left meanwhile
     for (const key of feed.window.keys) if (!keys.has(key)) deleteFrom(this.#holders, key, feed)
     for (const key of keys) if (!feed.window.keys.has(key)) addTo(this.#holders, key, feed)
     feed.window.keys = keys
   }
 }
 
-function hasWindow(feed: Feed): feed is WindowFeed {
-  return feed.window !== null
+function touches(row: LogRow, columns: ReadonlySet<string> | null): boolean {
+  if (row.op !== 'field_update' || columns === null || row.new === null) return true
+  return Object.keys(JSON.parse(row.new) as object).some((column) => columns.has(column))
+}
+
+/**
+ * The feeds of those who see the same of a relation, found by what they would take in: a feed of one row by its key, one
+ * with an equality in its filter by that value; the others are all asked.
+ */
+export class View {
+  readonly sight: Sight
+  readonly feeds = new Set<WindowFeed>()
+  readonly #byKey = new Map<KeyText, Set<WindowFeed>>()
+  readonly #byValue = new Map<string, Map<string, Set<WindowFeed>>>()
+  readonly #unindexed = new Set<WindowFeed>()
+
+  constructor(sight: Sight) {
+    this.sight = sight
+  }
+
+  add(feed: WindowFeed): void {
+    this.feeds.add(feed)
+    const { definition, window } = feed
+    const equality = window.query?.equalities[0]
+    if ('key' in definition) addTo(this.#byKey, definition.key, feed)
+    else if (equality) {
+      const values = this.#byValue.get(equality.column) ?? new Map<string, Set<WindowFeed>>()
+      this.#byValue.set(equality.column, values)
+      addTo(values, equality.value, feed)
+    } else this.#unindexed.add(feed)
+  }
+
+  delete(feed: WindowFeed): boolean {
+    const { definition, window } = feed
+    const equality = window.query?.equalities[0]
+    const values = equality && this.#byValue.get(equality.column)
+    if ('key' in definition) deleteFrom(this.#byKey, definition.key, feed)
+    else if (equality && values) {
+      deleteFrom(values, equality.value, feed)
+      if (values.size === 0) this.#byValue.delete(equality.column)
+    } else this.#unindexed.delete(feed)
+    return this.feeds.delete(feed)
+  }
+
+  /**
+   * Whether a row may be among what any of them shows.
+   *
+   * @param row undefined if it is not known
+   */
+  mayShow(key: KeyText, row: Row | undefined): boolean {
+    if (this.#unindexed.size > 0 || this.#byKey.has(key)) return true
+    if (!row) return this.looksInside
+    return this.candidates(key, row)[Symbol.iterator]().next().done === false
+  }
+
+  /** Whether it takes a look inside a row to say who may show it. */
+  get looksInside(): boolean {
+    return this.#byValue.size > 0
+  }
+
+  /**
+   * The feeds that may show a row.
+   *
+   * @param row needed where the view `looksInside`
+   */
+  *candidates(key: KeyText, row: Row | undefined): Iterable<WindowFeed> {
+    yield* this.#unindexed
+    yield* this.#byKey.get(key) ?? []
+    if (row)
+      for (const [column, values] of this.#byValue) yield* values.get(JSON.stringify(row[column])) ?? []
+  }
 }

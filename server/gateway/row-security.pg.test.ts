@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startOnNewDatabase } from '../../test/rowcast-server.ts'
+import { TestSocket } from '../../test/socket.ts'
+import type { Batch } from '../../shared/protocol.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+
+const channels = `
+  create table member (channel int, person text, primary key (channel, person));
+  create table message (id int primary key, channel int, body text);
+  alter table message enable row level security;
+  create policy member on message using (exists (
+    select from member as m where m.channel = message.channel
+      and m.person = (current_setting('request.jwt.claims', true)::json ->> 'sub')));
+  insert into member values (1, 'ann'), (2, 'bob'), (1, 'cid'), (2, 'cid');
+  insert into message values (1, 1, 'one'), (2, 2, 'two');
+  select event.track('member'), event.track('message');`
+
+/** A chat of three members, and a role that is shown what the policies show. */
+async function chat() {
+  const at = await startOnNewDatabase(channels)
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on all tables in schema public to ${role}`)
+  return {
+    ...at,
+    sql: (text: string) => at.admin.query(text),
+    role,
+    async follow(sub: string, subscription: Subscription = { kind: 'table', relation: 'message' }) {
+      const socket = new TestSocket(at.server.url, { role, sub })
+      await socket.attach()
+      const { id } = await socket.subscribe(subscription)
+      const snapshot = await socket.next('snapshot', (m) => m.subscription === id && m.done)
+      return Object.assign(socket, { keys: snapshot.rows.map(([key]) => key) })
+    },
+  }
+}
+
+let at: Awaited<ReturnType<typeof chat>>
+beforeAll(async () => {
+  at = await chat()
+})
+afterAll(() => at[Symbol.asyncDispose]())
+
+type Change = Batch['transactions'][number]['changes'][number]
+const told = ({ changes }: TestSocket): string[] =>
+  changes.map((change: Change) => {
+    const content = 'row' in change ? change.row : 'fields' in change ? change.fields : null
+    return [change.op, change.key, ...(content ? [JSON.stringify(content)] : [])].join(' ')
+  })
+/** Waits until everybody has been told of whatever was before. */
+async function settled(...sockets: TestSocket[]) {
+  const id = Math.floor(Math.random() * 1e9) + 1000
+  await at.sql(`insert into message values (${id}, 1, 'sync'), (${id + 1}, 2, 'sync')`)
+  for (const socket of sockets)
+    await socket.until((changes) => changes.some(({ key }) => key === `[${id}]` || key === `[${id + 1}]`))
+  await at.sql(`delete from message where id in (${id}, ${id + 1})`)
+  for (const socket of sockets)
+    await socket.until((changes) =>
+      changes.some(({ op, key }) => op === 'row_delete' && (key === `[${id}]` || key === `[${id + 1}]`)),
+    )
+  return [`[${id}]`, `[${id + 1}]`]
+}
+async function toldBefore(work: () => Promise<unknown>, ...sockets: TestSocket[]): Promise<string[][]> {
+  const before = sockets.map((socket) => told(socket).length)
+  await work()
+  const marks = await settled(...sockets)
+  return sockets.map((socket, i) =>
+    told(socket)
+      .slice(before[i])
+      .filter((text) => !marks.some((key) => text.includes(key))),
+  )
+}
+
+test('E-40 each is shown, and told of, what the policy shows, and nothing else', async () => {
+  await using ann = await at.follow('ann')
+  await using bob = await at.follow('bob')
+  await using cid = await at.follow('cid')
+  expect([ann.keys, bob.keys, cid.keys]).toEqual([['[1]'], ['[2]'], ['[1]', '[2]']])
+  const all = [ann, bob, cid]
+
+  expect(await toldBefore(() => at.sql(`insert into message values (3, 1, 'three')`), ...all)).toEqual([
+    ['row_insert [3] {"id":3,"channel":1,"body":"three"}'],
+    [],
+    ['row_insert [3] {"id":3,"channel":1,"body":"three"}'],
+  ])
+  expect(await toldBefore(() => at.sql(`update message set body = 'drei' where id = 3`), ...all)).toEqual([
+    ['field_update [3] {"body":"drei"}'],
+    [],
+    ['field_update [3] {"body":"drei"}'],
+  ])
+  expect(await toldBefore(() => at.sql(`update message set channel = 2 where id = 3`), ...all)).toEqual([
+    ['row_delete [3]'],
+    ['row_insert [3] {"id":3,"channel":2,"body":"drei"}'],
+    ['field_update [3] {"channel":2}'],
+  ])
+  expect(await toldBefore(() => at.sql(`delete from message where id = 3`), ...all)).toEqual([
+    [],
+    ['row_delete [3]'],
+    ['row_delete [3]'],
+  ])
+})
+
+test('who joins is given the history, from whom is taken the right the rows: with the very commit', async () => {
+  await using ann = await at.follow('ann')
+  await using bob = await at.follow('bob')
+  expect(await toldBefore(() => at.sql(`insert into member values (2, 'ann')`), ann, bob)).toEqual([
+    ['row_insert [2] {"id":2,"channel":2,"body":"two"}'],
+    [],
+  ])
+  expect(
+    await toldBefore(() => at.sql(`delete from member where channel = 2 and person = 'ann'`), ann, bob),
+  ).toEqual([['row_delete [2]'], []])
+})
+
+test('what a row held while it could not be seen is not told', async () => {
+  await using ann = await at.follow('ann')
+  const [changes] = await toldBefore(
+    () =>
+      at.sql(`begin; update message set channel = 2, body = 'secret' where id = 1;
+              update message set channel = 1, body = 'plain' where id = 1; commit`),
+    ann,
+  )
+  expect(changes).toEqual(['field_update [1] {"channel":1,"body":"plain"}'])
+  await at.sql(`update message set body = 'one' where id = 1`)
+})
+
+test('rows, fields, columns and filters are shown as far as they can be seen', async () => {
+  const subscriptions: Subscription[] = [
+    { kind: 'row', relation: 'message', key: [2] },
+    { kind: 'field', relation: 'message', key: [2], column: 'body' },
+    { kind: 'column', relation: 'message', column: 'body' },
+    { kind: 'table', relation: 'message', where: { column: 'body', op: 'eq', value: 'two' } },
+    { kind: 'table', relation: 'message', where: { column: 'body', op: 'like', value: 't%' } },
+    { kind: 'table', relation: 'message', orderBy: [{ column: 'id', direction: 'desc' }], limit: 1 },
+  ]
+  for (const subscription of subscriptions) {
+    await using ann = await at.follow('ann', subscription)
+    await using cid = await at.follow('cid', subscription)
+    await using witness = await at.follow('cid')
+    const isTold = ({ messages }: TestSocket) => JSON.stringify(messages).includes('two')
+    const what = JSON.stringify(subscription)
+    expect([isTold(ann), isTold(cid)], what).toEqual([false, true])
+    await toldBefore(() => at.sql(`update message set body = 'two!' where id = 2`), witness)
+    await toldBefore(() => at.sql(`update message set body = 'two' where id = 2`), witness)
+    expect(isTold(ann), what).toBe(false)
+    await at.sql(`insert into member values (2, 'ann')`)
+    await ann.until((changes) => JSON.stringify(changes).includes('two'))
+    await at.sql(`delete from member where channel = 2 and person = 'ann'`)
+    await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+  }
+})
+
+test('C-41 a policy, a grant and a role that change take effect on what is shown', async () => {
+  await using ann = await at.follow('ann')
+  await at.sql(`alter policy member on message using (body <> 'one')`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[2]'))
+  await at.sql(`alter policy member on message using (exists (
+    select from member as m where m.channel = message.channel
+      and m.person = (current_setting('request.jwt.claims', true)::json ->> 'sub')))`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+  await at.sql(`alter table message disable row level security`)
+  await ann.next('snapshot', (m) => m.rows.length === 2)
+  await at.sql(`alter table message enable row level security`)
+  await ann.next('snapshot', (m) => m.rows.length === 1, ann.messages.length)
+  await at.sql(`revoke select on message from ${at.role}`)
+  expect(await ann.next('ended')).toMatchObject({ code: 'permission_denied' })
+  await at.sql(`grant select on message to ${at.role}`)
+})

@@ -1,0 +1,114 @@
+import type pg from 'pg'
+import type { KeyText } from '../../shared/change.ts'
+import type { Images } from './images.ts'
+import { readAs } from './read-as.ts'
+import { selectByKeys } from './select.ts'
+import { readShown } from './shown.ts'
+import type { Aspect, View, WindowFeed } from './window-index.ts'
+
+/** A feed that must look again, and the changed rows because of which. */
+export interface Concern {
+  readonly feed: WindowFeed
+  readonly touched: Set<KeyText>
+  /** All that it shows is read again, not just these. */
+  readonly isReread: boolean
+}
+
+/** What a feed shows at the end of a batch, in its order if it has one. */
+export interface Decision extends Concern {
+  readonly after: ReadonlySet<KeyText>
+}
+
+export function isOrdered({ window }: WindowFeed): boolean {
+  return window.query !== null && window.query.orderBy.length > 0
+}
+
+/**
+ * Decides what feeds show now. Those of one meaning are asked for in one question, whoever follows them.
+ *
+ * @param seen which views see which of the changed rows
+ */
+export async function decideWindows(
+  client: pg.ClientBase,
+  aspect: Aspect,
+  concerns: readonly Concern[],
+  seen: ReadonlyMap<KeyText, ReadonlySet<View>>,
+  images: Images,
+): Promise<Decision[]> {
+  const decisions: Decision[] = []
+  for (const alike of groupsOf(concerns.filter(({ isReread }) => isReread))) {
+    const shown = await readShown(
+      client,
+      alike.map(({ feed }) => feed.definition),
+    )
+    alike.forEach((concern, i) => decisions.push({ ...concern, after: shown[i] ?? new Set() }))
+  }
+  const asked: Concern[] = []
+  for (const concern of concerns.filter(({ isReread }) => !isReread)) {
+    const matching = matchesOf(aspect, concern, seen, images)
+    if (matching) decisions.push({ ...concern, after: withMatches(concern, matching) })
+    else asked.push(concern)
+  }
+  for (const alike of groupsOf(asked)) {
+    const matching = await readMatches(client, aspect, alike)
+    alike.forEach((concern, i) =>
+      decisions.push({ ...concern, after: withMatches(concern, matching[i] ?? []) }),
+    )
+  }
+  return decisions
+}
+
+function groupsOf(concerns: readonly Concern[]): Iterable<Concern[]> {
+  const groups = new Map<string, Concern[]>()
+  for (const concern of concerns) {
+    const { id } = concern.feed.definition
+    const group = groups.get(id)
+    if (group) group.push(concern)
+    else groups.set(id, [concern])
+  }
+  return groups.values()
+}
+
+/** Which of its changed rows a feed shows; undefined if only PostgreSQL can say. */
+function matchesOf(
+  aspect: Aspect,
+  { feed, touched }: Concern,
+  seen: ReadonlyMap<KeyText, ReadonlySet<View>>,
+  images: Images,
+): KeyText[] | undefined {
+  const { definition, window } = feed
+  const view = aspect.views.get(definition.sight.name)
+  const visible = [...touched].filter((key) => view !== undefined && seen.get(key)?.has(view))
+  if ('key' in definition) return visible.filter((key) => key === definition.key)
+  const { query } = window
+  if (query === null || visible.length === 0) return visible
+  if (!query.isDecidedByEqualities) return undefined
+  return visible.filter((key) => {
+    const row = images.get(key)?.row
+    return row && query.equalities.every(({ column, value }) => JSON.stringify(row[column]) === value)
+  })
+}
+
+async function readMatches(
+  client: pg.ClientBase,
+  { relation }: Aspect,
+  concerns: readonly Concern[],
+): Promise<KeyText[][]> {
+  const [first] = concerns
+  const keys = new Set(concerns.flatMap(({ touched }) => [...touched]))
+  const query = first?.feed.window.query ?? null
+  const columns = `${relation.keyExpression} as key, null::text as "row"`
+  const select = selectByKeys(relation, query, columns, [...keys])
+  const claims = concerns.map(({ feed }) => feed.definition.sight.claims)
+  const matches = concerns.map((): KeyText[] => [])
+  for (const { place, key } of await readAs(client, relation.role, claims, select))
+    if (concerns[place]?.touched.has(key)) matches[place]?.push(key)
+  return matches
+}
+
+function withMatches({ feed, touched }: Concern, matching: readonly KeyText[]): Set<KeyText> {
+  const after = new Set(feed.window.keys)
+  for (const key of touched) after.delete(key)
+  for (const key of matching) after.add(key)
+  return after
+}

@@ -1,0 +1,46 @@
+import type { KeyText } from '../../shared/change.ts'
+import type pg from 'pg'
+import type { Definition } from './definition.ts'
+import type { Query } from './query.ts'
+import { readAs } from './read-as.ts'
+import { filteredSelect, selectByKey, type Select } from './select.ts'
+
+/** Whether what a subscription shows depends on more than the relation: its feed has a window then. */
+export function hasWindow(definition: Definition): boolean {
+  return queryOf(definition) !== null || definition.relation.security !== null
+}
+
+export function queryOf(definition: Definition): Query | null {
+  return definition.kind === 'table' ? definition.query : null
+}
+
+/** Of a column's or field's subscription: that column; else null, for all of them. */
+export function columnOf(definition: Definition): string | null {
+  return 'column' in definition ? definition.column : null
+}
+
+/** Selects `columns` (SQL over the alias `t`) of the rows that a subscription shows, in its order. */
+export function selectShown(definition: Definition, columns: string): Select {
+  const { relation } = definition
+  if ('key' in definition) return selectByKey(relation, columns, definition.key)
+  return filteredSelect(relation, queryOf(definition), columns)
+}
+
+/**
+ * The keys of the rows that subscriptions show now, each as its identity sees them and in its order. In one question.
+ *
+ * @param definitions of one meaning and one role: they differ only in who sees
+ */
+export async function readShown(
+  client: pg.ClientBase,
+  definitions: readonly Definition[],
+): Promise<Set<KeyText>[]> {
+  const [first] = definitions
+  if (!first) return []
+  const { relation } = first
+  const claims = definitions.map(({ sight }) => sight.claims)
+  const select = selectShown(first, `${relation.keyExpression} as key, null::text as "row"`)
+  const shown = definitions.map(() => new Set<KeyText>())
+  for (const { place, key } of await readAs(client, relation.role, claims, select)) shown[place]?.add(key)
+  return shown
+}
