@@ -21,7 +21,7 @@ beforeAll(async () => {
     create table note (id int generated always as identity primary key, written_at float8 not null);
     grant select on note to ${role};
     select event.track('note')`)
-  server = await startRowcast(database.url, { authenticate: verifyJwt({ secret, clockToleranceMs: 0 }) })
+  server = await startRowcast(database, { authenticate: verifyJwt({ secret, clockToleranceMs: 0 }) })
 })
 
 afterAll(async () => {
@@ -202,7 +202,7 @@ describe('what authenticate does wrong', () => {
     ],
     ['lets in what has expired', () => ({ role, claims: {}, expiresAt: Date.now() }) as never, 'expired'],
   ])('it %s', async ([, authenticate, code]) => {
-    await using own = await startRowcast(database.url, { authenticate })
+    await using own = await startRowcast(database, { authenticate })
     await using socket = new TestSocket(own.url)
     const error = await new Promise<{ data?: unknown }>((resolve) =>
       socket.socket.once('connect_error', resolve),
