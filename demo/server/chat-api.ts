@@ -37,12 +37,12 @@ async function answer(options: ChatApiOptions, request: IncomingMessage, path: s
   const route = routes.find((route) => route.method === request.method && route.path.test(path))
   if (!route) throw new ApiError(404, 'not_found', `There is no ${request.method} ${path}.`)
   const secret = await options.secret()
-  const user = route.signedIn && (await verifyToken(secret, bearerToken(request)))
+  const signedIn = route.signedIn && (await verifyToken(secret, bearerToken(request)))
   const call = {
     pool: await options.pool(),
     secret,
     body: await readJson(request),
     id: Number(route.path.exec(path)?.[1]),
   }
-  return user ? await route.signedIn?.({ ...call, user }) : await route.open?.(call)
+  return signedIn ? await route.signedIn?.({ ...call, user: signedIn.user }) : await route.open?.(call)
 }
