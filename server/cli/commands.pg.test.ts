@@ -1,6 +1,8 @@
+import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { runRowcast, startRowcast } from '../../test/rowcast-process.ts'
+import { TestSocket } from '../../test/socket.ts'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
 
 test.for([
@@ -126,6 +128,34 @@ test('serve does not start without authenticate, nor without a database', async 
   const lost = await runRowcast(['serve'], { cwd: closed.path, env: { DATABASE_URL: undefined } })
   expect(lost.code).toBe(2)
   expect(lost.output).toContain('No database')
+})
+
+test('serve verifies JSON Web Tokens by what the environment says, with no config at all', async () => {
+  await using database = await createTestDatabase()
+  await using project = await temporaryFolder()
+  const env = { DATABASE_URL: database.serverUrl, ROWCAST_JWT_SECRET: 'guess' }
+  const weak = await runRowcast(['serve'], { cwd: project.path, env })
+  expect(weak.code).toBe(2)
+  expect(weak.output).toContain('ROWCAST_JWT_SECRET: the secret has 5 bytes')
+
+  const secret = 'thirty-two bytes are the least that will do'
+  await using rowcast = startRowcast(['serve', '--port', '0'], {
+    cwd: project.path,
+    env: { ...env, ROWCAST_JWT_SECRET: secret, ROWCAST_JWT_AUDIENCE: 'app' },
+  })
+  const [, url = ''] = await rowcast.until(/listening on (\S+)/)
+  const outcome = async (aud: string) => {
+    const token = await new SignJWT({ role: database.reader, aud })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret))
+    await using socket = new TestSocket(url, { token })
+    return await new Promise((resolve) => {
+      socket.socket.once('connect', () => resolve('connected'))
+      socket.socket.once('connect_error', (error) => resolve((error as { data?: unknown }).data))
+    })
+  }
+  expect(await outcome('app')).toBe('connected')
+  expect(await outcome('other')).toMatchObject({ code: 'unauthenticated' })
 })
 
 test.for(['rowcast.config.mjs', 'rowcast.config.ts'])(

@@ -6,6 +6,7 @@ import sirv from 'sirv'
 import { saySlow } from '../embedded/say-slow.ts'
 import { healthz } from '../healthz.ts'
 import { createRowcast, type Rowcast } from '../main.ts'
+import { authenticateFrom } from './authenticate-from.ts'
 import { parsePort } from './dev.ts'
 import { loadConfig } from './load-config.ts'
 import { stopOnSignal } from './stop-on-signal.ts'
@@ -27,7 +28,9 @@ export function serveCommand(): Command {
     .description(
       'Serves the live rows of a database: sockets under /rowcast, GET /healthz for the load balancer, and the ' +
         'files of the built page if --static names their folder. Its options, those of createRowcast(), are the ' +
-        'default export of rowcast.config.js, .mjs or .ts; `authenticate` must be among them. ' +
+        'default export of rowcast.config.js, .mjs or .ts. `authenticate` must be among them, or the environment must say how ' +
+        'to verify JSON Web Tokens: ROWCAST_JWT_SECRET or ROWCAST_JWKS_URL, and optionally ROWCAST_JWT_AUDIENCE, ' +
+        'ROWCAST_JWT_ISSUER, ROWCAST_JWT_ROLE_CLAIM, ROWCAST_DEFAULT_ROLE and ROWCAST_ANONYMOUS_ROLE. ' +
         'SIGTERM and Ctrl-C end it in good order; on SIGTERM it first sends its clients to the other servers, if --drain ' +
         'is not 0, and /healthz answers 503 from then on. Logs are JSON lines on standard output.',
     )
@@ -44,10 +47,10 @@ export function serveCommand(): Command {
       'after',
       `
 Example of a rowcast.config.js:
-  import { verify } from './auth.js'
+  import { verifyJwt } from 'rowcast/server'
 
   export default {
-    authenticate: async ({ auth }) => ({ role: 'app_user', claims: await verify(auth.token) }),
+    authenticate: verifyJwt({ jwks: 'https://id.example.org/.well-known/jwks.json', audience: 'app' }),
   }
 
 Examples:
@@ -60,11 +63,13 @@ Examples:
 async function serve(options: ServeOptions): Promise<void> {
   const port = parsePort(options.port)
   const drainMs = parseSeconds(options.drain) * 1000
-  const { authenticate, ...config } = (await loadConfig(options.config)) ?? {}
+  const config = (await loadConfig(options.config)) ?? {}
+  const authenticate = config.authenticate ?? authenticateFrom(process.env)
   if (!authenticate)
     throw new UsageError(
       'Without `authenticate` everybody could read everything, so `rowcast serve` does not start. ' +
-        'Write a rowcast.config.js whose default export has it; `rowcast serve --help` shows one.',
+        'Set ROWCAST_JWT_SECRET or ROWCAST_JWKS_URL, or write a rowcast.config.js whose default export has it; ' +
+        '`rowcast serve --help` shows one.',
     )
   const database = options.database ?? config.database ?? process.env['DATABASE_URL']
   if (!database)
