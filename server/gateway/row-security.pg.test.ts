@@ -166,3 +166,40 @@ test('C-41 a policy, a grant and a role that change take effect on what is shown
   expect(await ann.next('ended')).toMatchObject({ code: 'permission_denied' })
   await at.sql(`grant select on message to ${at.role}`)
 })
+
+test('what a function reads that nobody can look into is found out when it runs', async () => {
+  await at.sql(`
+    create table grantee (note int, person text, primary key (note, person));
+    create table note (id int primary key, body text); alter table note enable row level security;
+    create function may_read(id int) returns boolean language plpgsql stable security definer as $$
+    begin
+      return exists (select from grantee where note = id
+        and person = current_setting('request.jwt.claims', true)::json ->> 'sub');
+    end $$;
+    create policy granted on note using (may_read(id));
+    grant select on note to ${at.role};
+    insert into note values (1, 'a'), (2, 'b'); insert into grantee values (1, 'ann');
+    select event.track('note'), event.track('grantee')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'note' })
+  expect(ann.keys).toEqual(['[1]'])
+  await at.sql(`insert into grantee values (2, 'ann')`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[2]'))
+  await at.sql(`delete from grantee where note = 1`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+})
+
+test('what no log tells is asked again all the time', async () => {
+  await at.sql(`
+    create table secret_list (note int primary key);
+    create table memo (id int primary key, until timestamptz); alter table memo enable row level security;
+    create policy listed on memo using (until > now() and id in (select s.note from secret_list as s));
+    grant select on memo, secret_list to ${at.role};
+    insert into memo values (1, now() + '3 s'), (2, 'infinity'), (3, 'infinity');
+    insert into secret_list values (1), (2);
+    select event.track('memo')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'memo' })
+  expect(ann.keys).toEqual(['[1]', '[2]'])
+  await at.sql(`insert into secret_list values (3)`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[3]'))
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+})

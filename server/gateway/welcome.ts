@@ -7,6 +7,7 @@ import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
+import { relationsRead } from '../routing/relations-read.ts'
 import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
@@ -185,6 +186,8 @@ export class Welcome {
       await client.query(`savepoint new_window; set local lock_timeout = ${windowLockMs}`)
       try {
         const shown = await readShown(client, group)
+        if (group[0]?.relation.security?.isOpaque)
+          this.#parts.following.routes.observe(relationId, await relationsRead(client))
         group.forEach((definition, i) => windows.set(nameOf(definition), shown[i] ?? new Set()))
       } catch (error) {
         if (sqlStateOf(error) === lockNotAvailable) locked.add(relationId)

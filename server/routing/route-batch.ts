@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { LogRow, LogTransaction } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
 import type { Feed } from './feed.ts'
+import { relationsRead } from './relations-read.ts'
 import { RoutedBatch, type RoutedChange } from './routed-batch.ts'
 import type { Routes } from './routes.ts'
 import type { Aspect } from './window-index.ts'
@@ -52,7 +53,7 @@ export function routeChanges(
 /**
  * Works out whom the transactions of a batch concern.
  *
- * Alters nothing: what followers of feeds with a window hold afterwards is in `shifts`, to be put into
+ * Alters nothing but what is known of policies: what followers of feeds with a window hold afterwards is in `shifts`, to be put into
  * force together with the sending, so that a pass that fails half-way can be repeated.
  *
  * @throws {WindowsUnreadable}
@@ -87,6 +88,7 @@ export async function routeBatch(
       if (ofRelation.length === 0 && views.size === 0) continue
       try {
         shifts.push(...(await shiftWindows(client, aspect, ofRelation, views, batch)))
+        if (aspect.relation.security?.isOpaque) routes.observe(relationId, await relationsRead(client))
       } catch (cause) {
         throw new WindowsUnreadable(aspect, cause)
       }

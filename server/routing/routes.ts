@@ -1,7 +1,8 @@
 import type { LogRow } from '../log/read-log.ts'
 import type { Feed } from './feed.ts'
 import { addTo, deleteFrom } from './multimap.ts'
-import { hasWindow, WindowIndex, type Aspect } from './window-index.ts'
+import type { RelationRead } from './relations-read.ts'
+import { hasWindow, WindowIndex, type Aspect, type Observed } from './window-index.ts'
 
 /** What a log row means to a feed: all of it (null), or one column. */
 export type Hit = (feed: Feed, column: string | null) => void
@@ -23,6 +24,7 @@ export class Routes {
   /** The relations whose policies read a relation. */
   #dependants = new Map<number, Set<number>>()
   #relationIds: number[] = []
+  readonly #observed = new Map<number, Observed>()
 
   add(feed: Feed): void {
     const { definition } = feed
@@ -30,14 +32,19 @@ export class Routes {
     let routes = this.#relations.get(id)
     const before = this.#size(routes)
     if (!routes) {
-      routes = { tables: new Set(), columns: new Map(), keys: new Map(), windows: new WindowIndex() }
+      routes = {
+        tables: new Set(),
+        columns: new Map(),
+        keys: new Map(),
+        windows: new WindowIndex(this.#observedOf(id)),
+      }
       this.#relations.set(id, routes)
     }
     if (hasWindow(feed)) routes.windows.add(feed)
     else if (definition.kind === 'table') routes.tables.add(feed)
     else if (definition.kind === 'column') addTo(routes.columns, definition.column, feed)
     else addTo(routes.keys, definition.key, feed)
-    if (this.#size(routes) !== before) this.noteDependencies()
+    if (this.#size(routes) !== before) this.#noteDependencies()
   }
 
   delete(feed: Feed): void {
@@ -52,7 +59,7 @@ export class Routes {
     else deleteFrom(routes.keys, definition.key, feed)
     if (routes.tables.size + routes.columns.size + routes.keys.size + routes.windows.size === 0)
       this.#relations.delete(id)
-    if (this.#size(this.#relations.get(id)) !== before) this.noteDependencies()
+    if (this.#size(this.#relations.get(id)) !== before) this.#noteDependencies()
   }
 
   /** Changes with what there is to be read. */
@@ -60,8 +67,24 @@ export class Routes {
     return routes ? 1 + routes.windows.size : 0
   }
 
-  /** Notes of which relations changes must be read: also when a policy is found to read others than was known. */
-  noteDependencies(): void {
+  /** Notes what the policies of a relation have been found to read. */
+  observe(relationId: number, reads: readonly RelationRead[]): void {
+    const { dependencies, unobserved } = this.#observedOf(relationId)
+    const before = dependencies.size
+    for (const { trackedId, name } of reads)
+      if (trackedId === null) unobserved.add(name)
+      else if (trackedId !== relationId) dependencies.add(trackedId)
+    if (dependencies.size > before) this.#noteDependencies()
+  }
+
+  #observedOf(relationId: number): Observed {
+    const observed = this.#observed.get(relationId) ?? { dependencies: new Set(), unobserved: new Set() }
+    this.#observed.set(relationId, observed)
+    return observed
+  }
+
+  /** Of which relations changes must be read. */
+  #noteDependencies(): void {
     const dependants = new Map<number, Set<number>>()
     for (const [id, { windows }] of this.#relations)
       for (const aspect of windows.aspects)

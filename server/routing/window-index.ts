@@ -13,9 +13,22 @@ export function hasWindow(feed: Feed): feed is WindowFeed {
   return feed.window !== null
 }
 
+/** What policies have been found to read when they ran. */
+export interface Observed {
+  /** By their id among the tracked. */
+  readonly dependencies: Set<number>
+  /** What no log tells of. */
+  readonly unobserved: Set<string>
+}
+
 /** The windows of one relation: of each role, and of each state that the relation is in while it changes. */
 export class WindowIndex {
+  readonly #observed: Observed
   readonly #aspects = new Map<string, Aspect>()
+
+  constructor(observed: Observed) {
+    this.#observed = observed
+  }
 
   get size(): number {
     return this.#aspects.size
@@ -28,7 +41,7 @@ export class WindowIndex {
   add(feed: WindowFeed): void {
     const name = nameOfAspect(feed)
     let aspect = this.#aspects.get(name)
-    if (!aspect) this.#aspects.set(name, (aspect = new Aspect(feed.definition.relation)))
+    if (!aspect) this.#aspects.set(name, (aspect = new Aspect(feed.definition.relation, this.#observed)))
     aspect.add(feed)
   }
 
@@ -52,11 +65,11 @@ export class Aspect {
   /** How many feeds read a column, to filter or to order. */
   readonly #columns = new Map<string, number>()
 
-  readonly #dependencies: Map<number, Dependency>
+  readonly #observed: Observed
 
-  constructor(relation: RelationInfo) {
+  constructor(relation: RelationInfo, observed: Observed) {
     this.relation = relation
-    this.#dependencies = new Map(relation.security?.dependencies)
+    this.#observed = observed
   }
 
   get views(): ReadonlyMap<string, View> {
@@ -65,24 +78,23 @@ export class Aspect {
 
   /** The relations that policies read, by their id among the tracked. */
   get dependencies(): ReadonlyMap<number, Dependency> {
-    return this.#dependencies
+    const { security } = this.relation
+    if (!security?.isOpaque) return security?.dependencies ?? new Map()
+    const any = { columns: null, key: null }
+    const found = [...this.#observed.dependencies].map((id): [number, Dependency] => [id, any])
+    return new Map([...security.dependencies, ...found])
   }
 
   /** What policies read that no log tells. */
   get unobserved(): readonly string[] {
-    return this.relation.security?.unobserved ?? []
-  }
-
-  /** Adds a relation that a policy has been found to read. True if that was not known. */
-  addDependency(relationId: number): boolean {
-    if (this.#dependencies.has(relationId)) return false
-    this.#dependencies.set(relationId, { columns: null, key: null })
-    return true
+    const { security } = this.relation
+    if (!security?.isOpaque) return security?.unobserved ?? []
+    return [...security.unobserved, ...this.#observed.unobserved]
   }
 
   /** Those who may see other rows, since what policies read has changed. */
   viewsConcernedBy(rows: ReadonlyMap<number, readonly LogRow[]>): ReadonlySet<View> {
-    for (const [id, { columns }] of this.#dependencies)
+    for (const [id, { columns }] of this.dependencies)
       if (rows.get(id)?.some((row) => touches(row, columns))) return new Set(this.#views.values())
     return new Set()
   }
