@@ -42,14 +42,15 @@ export interface RelationInfo {
   /** Changes with the visible columns and the key. */
   readonly shape: string
   /**
-   * The same for every role. Changes with the shape, the name, row security and its policies, the grants and who is a
-   * member of which role: with it, what was allowed is asked again.
+   * The same for every role. Changes with the shape, the name, what is left out for everyone, row security and its
+   * policies, the grants and who is a member of which role: with it, what was allowed is asked again.
    */
   readonly state: string
 }
 
 /** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
-const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
+const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
+  c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
   (select md5(string_agg(m::text, ' ' order by m::text)) from pg_auth_members as m),
   case when c.relrowsecurity then (select event.row_security_state()) end,
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
@@ -91,7 +92,8 @@ const relationSql = `
               'isIndexable', (t.typtype = 'e' or t.typname = any ($2))
                 and coalesce((select l.collisdeterministic from pg_collation as l where l.oid = a.attcollation), true))
               order by a.attnum) filter (where a.may_select) as columns
-       from (select a.*, has_column_privilege($3, a.attrelid, a.attnum, 'select') as may_select from pg_attribute as a
+       from (select a.*, has_column_privilege($3, a.attrelid, a.attnum, 'select') and a.attname <> all (x.names) as may_select
+               from pg_attribute as a cross join (select event.excepted_columns(c.oid)) as x (names)
               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as a
        join pg_type as t on t.oid = a.atttypid) as v
    where r.oid = $1`
@@ -104,13 +106,14 @@ const accessSql = `
          has_schema_privilege($2, n.oid, 'usage') as "mayUseSchema",
          has_any_column_privilege($2, c.oid, 'select') as "maySelectAny",
          (select string_agg(quote_ident(k.name), ', ') from unnest(event.key_columns(c.oid)) as k (name)
-           where not has_column_privilege($2, c.oid, k.name, 'select')) as "hiddenKey",
-         quote_ident($3) as column,
+           where not has_column_privilege($2, c.oid, k.name, 'select') or k.name = any (x.names)) as "hiddenKey",
+         quote_ident($3) as column, coalesce($3 = any (x.names), false) as "isExcepted",
          (select has_column_privilege($2, c.oid, a.attnum, 'select') from pg_attribute as a
            where a.attrelid = c.oid and a.attname = $3 and a.attnum > 0 and not a.attisdropped) as "maySelectColumn"
     from parse_ident($1) as i (parts)
     join pg_namespace as n on n.nspname = case cardinality(i.parts) when 1 then 'public' when 2 then i.parts[1]::name end
-    join pg_class as c on c.relnamespace = n.oid and c.relname = i.parts[cardinality(i.parts)]::name`
+    join pg_class as c on c.relnamespace = n.oid and c.relname = i.parts[cardinality(i.parts)]::name
+   cross join lateral (select event.excepted_columns(c.oid)) as x (names)`
 
 /**
  * Answers whether an identity may follow a relation, or one column of it, and what the relation is to its role.
@@ -153,6 +156,12 @@ export async function readRelation(
       { cause: denied(`read the key of ${name}`, `grant select (${access.hiddenKey}) on ${name}`) },
     )
   if (column !== null && access.maySelectColumn === null) throw unknownColumn(name, column)
+  if (column !== null && access.isExcepted)
+    throw unknownColumn(
+      name,
+      column,
+      new RowcastError('permission_denied', `column ${access.column} of ${name} is left out by event.track()`),
+    )
   if (column !== null && !access.maySelectColumn)
     throw unknownColumn(
       name,

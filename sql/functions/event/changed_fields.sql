@@ -1,5 +1,6 @@
 -- SQL of type text that gives the fields in which a row after an update (n) differs from the row before (o), as a JSON
--- object of the values of "side": n or o. Without the columns in "equal", which are known not to differ.
+-- object of the values of "side": n or o. Without the columns in "equal", which are known not to differ, and those that are
+-- left out for everyone.
 create or replace function event.changed_fields(
   relation regclass, side text, "equal" text[], names text[] default null, types oid[] default null
 ) returns text
@@ -23,7 +24,7 @@ as $$
         ', ' order by c.place)
     from event.relation_columns(relation, names, types) as c
     cross join lateral (select event.json_text_expression(c.type, format('%I.%I', side, c.name))) as v (sql)
-    where c.name <> all ("equal")
+    where c.name <> all ("equal") and not c.is_excepted
     group by c.place / 64
   ) as p (portion, fields);
 $$;

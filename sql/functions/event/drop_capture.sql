@@ -14,6 +14,7 @@ begin
   if not found then
     raise exception using errcode = 'RC004', message = format('%s is not tracked', relation);
   end if;
+  delete from event.excepted_column as e where e.relation_id = v_relation.id;
   foreach v_command in array '{insert,update,delete,truncate}'::text[] loop
     -- Fails if a trigger still uses it: only who may drop the trigger can untrack.
     execute format('drop function if exists event.%I()', format('capture_%s_%s', v_relation.id, v_command));

@@ -15,7 +15,9 @@ as $$
       select r.key_columns
       from event.tracked_relation as r
       where r.oid = key_columns.relation
-        and r.key_columns <@ array(select c.name from event.relation_columns(r.oid) as c)
+        and r.key_columns <@ array(
+          select a.attname::text from pg_attribute as a where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+        )
     )
   );
 $$;

@@ -1,5 +1,6 @@
 -- The columns of a relation's key, in order, in a transition table whose columns may not be those of the catalogue (see
--- event.relation_columns): then one that is missing is taken for renamed, if there are still as many.
+-- event.relation_columns): then one that is missing is taken for renamed, if there are still as many. Not those that are left
+-- out for everyone: what such a column names has no name.
 create or replace function event.key_parts(relation regclass, names text[], types oid[])
 returns table (place bigint, name text, type oid, is_nullable boolean, is_identity boolean)
 language sql stable set search_path = ''
@@ -15,7 +16,7 @@ as $$
       when key_parts.names is null or k.name = any (key_parts.names) then c.name = k.name
       else cardinality(key_parts.names) = o.count and c.place = o.nth
     end
-  where o.name = k.name;
+  where o.name = k.name and not c.is_excepted;
 $$;
 
 revoke execute on function event.key_parts(regclass, text[], oid[]) from public;

@@ -24,6 +24,10 @@ begin
   update event.tracked_relation as r
   set capture_version = v_version, key_columns = coalesce(event.key_columns(relation), r.key_columns)
   where r.id = v_id;
+  update event.excepted_column as e
+  set number = n.number, table_oid = make_capture.relation, name = n.name
+  from event.find_excepted(relation) as n
+  where e.relation_id = n.relation_id and e.asked = n.asked and n.name is not null;
   return v_id;
 end;
 $$;

@@ -9,7 +9,9 @@ returns table (
   is_bytewise boolean,
   is_nullable boolean,
   -- What a virtual generated column is computed from: it is not in transition tables.
-  computed_from text
+  computed_from text,
+  -- Is it left out for everyone (event.excepted_columns)?
+  is_excepted boolean
 )
 language sql stable set search_path = ''
 as $$
@@ -18,7 +20,8 @@ as $$
     not coalesce(a.attnotnull, false),
     case when a.attgenerated = 'v' then
       (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef as d where d.adrelid = a.attrelid and d.adnum = a.attnum)
-    end
+    end,
+    coalesce(g.name, a.attname) = any (x.names)
   from (
     select * from pg_attribute as a
     where a.attrelid = relation_columns.relation and a.attnum > 0 and not a.attisdropped
@@ -26,6 +29,7 @@ as $$
   full join (
     select * from unnest(relation_columns.names, relation_columns.types) with ordinality as g (name, type, place)
   ) as g on g.name = a.attname
+  cross join (select event.excepted_columns(relation_columns.relation)) as x (names)
   where g.name is not null or relation_columns.names is null
   order by 1;
 $$;

@@ -1,5 +1,5 @@
--- The select list that gives a row its encoded columns, or only these of them. Null if all of it is wanted and none needs
--- encoding: then the row is good as it is.
+-- The select list that gives a row its encoded columns, or only these of them, and never those that are left out for everyone.
+-- Null if that is all of it and none needs encoding: then the row is good as it is.
 create or replace function event.row_columns(
   relation regclass, alias text, names text[] default null, types oid[] default null, "only" text[] default null
 ) returns text
@@ -9,7 +9,7 @@ as $$
   from event.relation_columns(row_columns.relation, row_columns.names, row_columns.types) as c
   cross join lateral (
     select format('%I.%I', row_columns.alias, c.name), event.encode_expression(c.type, format('%I.%I', row_columns.alias, c.name)),
-      row_columns."only" is null or c.name = any (row_columns."only")
+      not c.is_excepted and (row_columns."only" is null or c.name = any (row_columns."only"))
   ) as e (plain, sql, is_wanted)
   having bool_or(e.sql <> e.plain or not e.is_wanted);
 $$;
