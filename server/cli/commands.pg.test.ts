@@ -2,6 +2,7 @@ import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { runRowcast, startRowcast } from '../../test/rowcast-process.ts'
+import { urlOfUser } from '../../test/server.ts'
 import { TestSocket } from '../../test/socket.ts'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
 
@@ -9,6 +10,7 @@ test.for([
   ['dev', 'vite.config'],
   ['serve', 'rowcast.config.js'],
   ['migrate', 'up to date'],
+  ['check', 'changes nothing'],
   ['track', 'primary key'],
   ['untrack', 'Takes capture off'],
   ['sessions', 'until it expires or is ended'],
@@ -43,6 +45,37 @@ test('migrate brings a database up to date, and may be repeated', async () => {
     expect(code).toBe(0)
   }
   await client.query('select count(*) from event.change')
+})
+
+test('migrate --server-role makes a role that can run servers, and prints what it did', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  const role = `${database.name}_srv`
+  await using _ = {
+    [Symbol.asyncDispose]: async () => void (await client.query(`drop owned by ${role}; drop role ${role}`)),
+  }
+  const migrate = ['migrate', '--database', database.url, '--server-role', role]
+  const first = await runRowcast(migrate)
+  expect(first.code).toBe(0)
+  expect(first.output).toContain(`create role ${role} login noinherit;\n`)
+  expect(first.output).toContain(`grant select, insert, update, delete on table event.server,`)
+  const again = await runRowcast(migrate)
+  expect(again.code).toBe(0)
+  expect(again.output).not.toContain('create role')
+
+  await client.query(`alter role ${role} password 'secret'`)
+  const url = urlOfUser(database.url, role, 'secret')
+  const ready = await runRowcast(['check', '--database', url])
+  expect(ready.output).toContain(`✓ ${role} has the grants that a server needs`)
+  expect(ready.code).toBe(0)
+  const missing = await runRowcast(['check', '--database', url, '--role', 'nobody_at_all', '--json'])
+  expect(missing.code).toBe(1)
+  expect(JSON.parse(missing.output)).toMatchObject({
+    isReady: false,
+    findings: expect.arrayContaining([
+      expect.objectContaining({ state: 'missing', topic: 'roles', text: 'there is no role nobody_at_all' }),
+    ]),
+  })
 })
 
 test('track and untrack change what is captured, by the names that SQL has for it', async () => {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { existsSync } from 'node:fs'
 import { release } from '../release.ts'
 import { auditCommand } from './audit.ts'
+import { checkCommand } from './check.ts'
 import { devCommand } from './dev.ts'
 import { explain } from './explain.ts'
 import { logCommand } from './log.ts'
@@ -26,6 +27,7 @@ for (const command of [
   devCommand(),
   serveCommand(),
   migrateCommand(),
+  checkCommand(),
   trackCommand(),
   untrackCommand(),
   sessionsCommand(),

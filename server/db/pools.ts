@@ -17,6 +17,12 @@ const encodingConnections = 4
 /** Many may come at once, and each asks for little. */
 const encodingWaitMs = 15_000
 const appConnections = 10
+/** The log's reader, and who listens for sessions that end. */
+const singleConnections = 2
+
+/** What one server takes at the most. */
+export const connectionsPerServer =
+  appConnections + encodingConnections + 2 * snapshotConnections + singleConnections
 
 /** @param onError told of idle connections that break; node-postgres replaces them */
 export function createPools(database: Database, onError: (error: Error) => void): Pools {

@@ -129,7 +129,10 @@ test('no wake-up is lost between readers that sleep and wake by turns', async ()
     select event.track('t'), event.track('u')`)
   // None looks by itself: one ring too few, and the test waits in vain.
   const rests = { asleepMs: 100_000, standbyMs: 100_000 }
-  await using one = await readerOf(database.serverUrl, () => [1], { rests, hold: () => sleep(Math.random() * 60) })
+  await using one = await readerOf(database.serverUrl, () => [1], {
+    rests,
+    hold: () => sleep(Math.random() * 60),
+  })
   await using two = await readerOf(database.serverUrl, () => [1], { rests })
   await using three = await readerOf(database.serverUrl, () => [2], { rests })
   for (let i = 0; i < 300; i++) {
@@ -146,7 +149,9 @@ test('a reader of which nobody follows anything any more gives the bell back', a
   const client = await database.connect()
   await client.query(`create table t (id int primary key); select event.track('t')`)
   let isFollowed = true
-  await using at = await readerOf(database.serverUrl, () => (isFollowed ? [1] : []), { rests: { asleepMs: 100 } })
+  await using at = await readerOf(database.serverUrl, () => (isFollowed ? [1] : []), {
+    rests: { asleepMs: 100 },
+  })
   const isHeld = async () =>
     (await client.query('select holder from event.bell_holder()')).rows[0].holder !== null
   while (!(await isHeld())) await sleep(5)
@@ -196,7 +201,9 @@ test('of too much in too many relations all are left out, and read on from there
   const ids = Array.from({ length: 12 }, (_, i) => i + 1)
   for (const id of ids)
     await writer.query(`create table t${id} (id int primary key); select event.track('t${id}')`)
-  await using at = await readerOf(database.serverUrl, () => ids, { bounds: { maxRows: 10, maxBytes: 1_000_000 } })
+  await using at = await readerOf(database.serverUrl, () => ids, {
+    bounds: { maxRows: 10, maxBytes: 1_000_000 },
+  })
   await writer.query(ids.map((id) => `insert into t${id} select generate_series(1, 10)`).join(';'))
   await until(() => at.passes.some(({ heavy }) => heavy.length > 0))
   expect(at.passes.flatMap(({ heavy }) => heavy)).toEqual(ids)

@@ -1,0 +1,164 @@
+import type pg from 'pg'
+import { readRowSecurity } from '../routing/row-security.ts'
+import type { ClientRole } from './check-roles.ts'
+import { Findings, type Finding } from './finding.ts'
+
+interface Table {
+  readonly oid: number
+  /** As SQL writes it. */
+  readonly name: string
+  readonly isThere: boolean
+  readonly isCurrent: boolean
+  readonly key: string | null
+  /** Rowcast's owner may read it, which capture of truncate needs. */
+  readonly isReadable: boolean
+  readonly hasTriggers: boolean
+  /** Partitions without triggers of their own. */
+  readonly newPartitions: readonly string[]
+  readonly hasRowSecurity: boolean
+  readonly isForced: boolean
+  readonly owner: string
+  readonly policies: number
+  /** Partitions with policies, though the table has none. */
+  readonly securedPartitions: readonly string[]
+}
+
+const tablesSql = `
+  with member as (
+    select t.id, p.oid::oid as oid, (
+      select count(*) = 5 from pg_trigger as g
+       where g.tgrelid = p.oid and g.tgenabled = 'A'
+         and g.tgname in ('rowcast_open', 'rowcast_insert', 'rowcast_update', 'rowcast_delete', 'rowcast_truncate')
+    ) as is_captured
+      from event.tracked_relation as t join pg_class as c on c.oid = t.oid
+     cross join event.partitions(t.oid) as p (oid)
+  )
+  select t.oid::int8::float8 as oid, format('%I.%I', coalesce(n.nspname, t.schema_name), coalesce(c.relname, t.relation_name)) as name,
+         c.oid is not null as "isThere", t.capture_version = event.capture_version(t.oid) as "isCurrent",
+         (select array_to_string(t.key_columns, ', ') from pg_index as i where i.indrelid = c.oid and i.indisprimary) as key,
+         has_table_privilege(event.keeper(), c.oid, 'select') and has_schema_privilege(event.keeper(), n.oid, 'usage') as "isReadable",
+         (select m.is_captured from member as m where m.id = t.id and m.oid = c.oid) as "hasTriggers",
+         array(select m.oid::regclass::text from member as m where m.id = t.id and m.oid <> c.oid and not m.is_captured order by 1) as "newPartitions",
+         c.relrowsecurity as "hasRowSecurity", c.relforcerowsecurity as "isForced", quote_ident(pg_get_userbyid(c.relowner)) as owner,
+         (select count(*)::integer from pg_policy as p where p.polrelid = c.oid and p.polcmd in ('r', '*') and p.polpermissive) as policies,
+         array(select m.oid::regclass::text from member as m join pg_class as x on x.oid = m.oid
+                where m.id = t.id and m.oid <> c.oid and x.relrowsecurity and not c.relrowsecurity order by 1) as "securedPartitions"
+    from event.tracked_relation as t
+    left join pg_class as c on c.oid = t.oid
+    left join pg_namespace as n on n.oid = c.relnamespace
+   where t.oid is not null
+   order by name`
+
+/** Words in the names of columns that had better stay in the database. */
+const secretWords =
+  '(pass(word|wd|phrase)|secret|token|api_?key|private_?key|credential|(^|_)(pwd|salt|otp|pin|cvv|ssn)(_|$)|_hash$)'
+
+const secretsSql = `
+  select quote_ident(a.attname) as column, array_agg(quote_ident(r.name) order by r.name) as roles
+    from pg_attribute as a cross join unnest($2::text[]) as r (name)
+   where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and a.attname ~* $3
+     and has_column_privilege(r.name, a.attrelid, a.attnum, 'select')
+   group by a.attname order by a.attname`
+
+/** Whether tracked tables are captured in good order, and who sees what of them. */
+export async function checkTables(client: pg.ClientBase, roles: readonly ClientRole[]): Promise<Finding[]> {
+  const findings = new Findings('tables')
+  const { rows: tables } = await client.query<Table>(tablesSql)
+  if (tables.length === 0)
+    findings.hint('no table is tracked yet', "select event.track('message');   -- as its owner")
+  for (const table of tables) {
+    if (!table.isThere) {
+      findings.hint(`${table.name} has been dropped`, 'select event.refresh_capture();')
+      continue
+    }
+    checkCapture(table, findings)
+    await checkRowSecurity(client, table, roles, findings)
+    await checkSecrets(client, table, roles, findings)
+  }
+  return findings.all
+}
+
+function checkCapture(table: Table, findings: Findings): void {
+  const { name, key, owner } = table
+  const track = `select event.track('${name.replaceAll("'", "''")}');   -- as ${owner}`
+  if (key === null)
+    findings.missing(`${name} has no primary key any more`, `alter table ${name} add primary key (…);`, track)
+  else if (!table.hasTriggers)
+    findings.missing(`${name} is not captured: triggers are missing or disabled`, track)
+  else if (!table.isReadable)
+    findings.missing(`${name} is captured but for truncate: Rowcast's owner may not read it`, track)
+  else findings.ok(`${name} is captured; its key is (${key})`)
+  if (!table.isCurrent)
+    findings.hint(
+      `${name} has been altered, and is captured more slowly until capture is made anew`,
+      'select event.refresh_capture();',
+    )
+  if (table.newPartitions.length > 0)
+    findings.hint(
+      `${name} has new partitions, of which what is written to them by name goes unseen: ${table.newPartitions.join(', ')}`,
+      track,
+    )
+}
+
+async function checkRowSecurity(
+  client: pg.ClientBase,
+  table: Table,
+  roles: readonly ClientRole[],
+  findings: Findings,
+): Promise<void> {
+  const { name, owner } = table
+  if (table.securedPartitions.length > 0)
+    findings.hint(
+      `${name} has no row-level security, though partitions of it have: who reads them by way of ${name} sees all rows`,
+      `alter table ${name} enable row level security;`,
+    )
+  if (!table.hasRowSecurity) return
+  if (table.policies === 0)
+    findings.hint(`${name} has row-level security and no policy to select by: nobody sees its rows`)
+  const unobserved = new Set<string>()
+  const opaque: string[] = []
+  const exempt: string[] = []
+  for (const role of roles.filter(
+    ({ exists, isSuperuser, bypassesRowSecurity }) => exists && !isSuperuser && !bypassesRowSecurity,
+  )) {
+    const security = await readRowSecurity(client, table.oid, role.name)
+    if (!security) exempt.push(role.name)
+    else if (security.isOpaque) opaque.push(role.name)
+    for (const what of security?.unobserved ?? []) unobserved.add(what)
+  }
+  if (exempt.length > 0)
+    findings.hint(
+      `policies of ${name} do not apply to ${exempt.join(', ')}, who may act as its owner`,
+      `alter table ${name} force row level security;   -- as ${owner}`,
+    )
+  if (unobserved.size > 0)
+    findings.hint(
+      `policies of ${name} read what no change log tells, so it is asked again and again: ${[...unobserved].join(', ')}. ` +
+        'Of a table, tracking it helps',
+    )
+  if (opaque.length > 0)
+    findings.hint(
+      `policies of ${name} call functions that cannot be looked into: who sees a row is asked for each client by itself (${opaque.join(', ')})`,
+    )
+  if (unobserved.size === 0 && opaque.length === 0)
+    findings.ok(`${name} has row-level security that can be followed at once`)
+}
+
+async function checkSecrets(
+  client: pg.ClientBase,
+  { oid, name }: Table,
+  roles: readonly ClientRole[],
+  findings: Findings,
+): Promise<void> {
+  const names = roles.filter(({ exists, isSuperuser }) => exists && !isSuperuser).map((role) => role.name)
+  const { rows } = await client.query<{ column: string; roles: string[] }>(secretsSql, [
+    oid,
+    names,
+    secretWords,
+  ])
+  for (const { column, roles: readers } of rows)
+    findings.hint(
+      `${name} column ${column} is named like a secret, and ${readers.join(', ')} may read it`,
+      `select event.track('${name.replaceAll("'", "''")}', "except" => '{${column}}');   -- kept out of the change log`,
+    )
+}
