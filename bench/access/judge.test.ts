@@ -39,4 +39,6 @@ test('who has been put out may miss what came close before, and must not get wha
   expect(judge([1, 2], [insert, after], [...toTheOther, { user: 2, what: 9, at: 20 }], out).faults).toEqual([
     'user 2 was told of change 9, made 5 ms after he was out',
   ])
+  const gone: Commit = { ...remove, channel: 1, issuedAt: 15, at: 16 }
+  expect(judge([2], [gone], [{ user: 2, what: -50, at: 20 }], out).faults).toEqual([])
 })

@@ -40,7 +40,8 @@ export interface Verdict {
  * Looks whether each client got all changes of its channel, each once, and no other.
  *
  * From one who loses his channel meanwhile nothing is required, since what is committed close before may be told or
- * not; but what was sent to PostgreSQL after the revocation had been committed is forbidden.
+ * not; but what was sent to PostgreSQL after the revocation had been committed is forbidden. That a row is gone he is
+ * told in any case.
  */
 export function judge(
   users: readonly number[],
@@ -71,7 +72,7 @@ export function judge(
       continue
     }
     if (revoked !== undefined) {
-      if (commit.issuedAt > revoked)
+      if (commit.issuedAt > revoked && commit.op !== 'row_delete')
         faults.push(`${told}, made ${Math.round(commit.issuedAt - revoked)} ms after he was out`)
       continue
     }
