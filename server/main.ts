@@ -223,6 +223,7 @@ async function serve(
     sessions,
     following,
     welcome,
+    access,
     authenticate: options.authenticate,
     logger,
     metrics,

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
+import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import type { Feed } from '../routing/feed.ts'
 import { readStates } from '../routing/catalogue.ts'
 import { hasWindow } from '../routing/shown.ts'
+import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { mapLimited } from './answer.ts'
 import type { Audience, Connection } from './connection.ts'
@@ -58,6 +60,24 @@ export class AccessWatch {
     return this.#check([relationId])
   }
 
+  /**
+   * A connection goes on with other claims of the same user: what it follows is asked for again, and read afresh as these see it.
+   */
+  async identify(connection: Connection, identity: Identity): Promise<void> {
+    const definitions = new Map<SubscriptionId, Definition>()
+    for (;;) {
+      const ids = [...connection.wanted.keys()].filter((id) => !definitions.has(id))
+      if (ids.length === 0) break
+      await mapLimited(ids, definesAtOnce, async (id) => {
+        const definition = await this.#define(connection, id, identity)
+        if (definition) definitions.set(id, definition)
+      })
+    }
+    if (!connection.isOpen) return
+    const all = [...connection.wanted.keys()].flatMap((id) => definitions.get(id) ?? [])
+    this.#parts.welcome.identify(connection, identity, all)
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
@@ -99,7 +119,8 @@ export class AccessWatch {
     const { following } = this.#parts
     const answers = new Map<Connection, Definition>()
     for (const connection of following.connectionsOf(feed)) {
-      const definition = await this.#define(connection, feed)
+      const { id } = feed.definition
+      const definition = await this.#define(connection, id, connection.identity)
       if (definition) answers.set(connection, definition)
     }
     // Nothing is awaited: all who go over to the same hold the same.
@@ -115,13 +136,16 @@ export class AccessWatch {
     }
   }
 
-  /** What a subscription means now; undefined if it has been ended. */
-  async #define(connection: Connection, feed: Feed<Audience>): Promise<Definition | undefined> {
-    const { id } = feed.definition
+  /** What a subscription means now to an identity; undefined if it has been ended. */
+  async #define(
+    connection: Connection,
+    id: SubscriptionId,
+    identity: Identity,
+  ): Promise<Definition | undefined> {
     const subscription = connection.wanted.get(id)
     if (!subscription) return undefined
     try {
-      const definition = await this.#parts.definitions.define(subscription, connection.identity)
+      const definition = await this.#parts.definitions.define(subscription, identity)
       if (definition.id === id) return definition
       throw new RowcastError(
         'relation_not_found',
@@ -131,7 +155,7 @@ export class AccessWatch {
       if (!(error instanceof RowcastError)) throw error
       // Who has read it may know why it cannot be read any more.
       const reason = error.cause instanceof RowcastError ? error.cause : error
-      if (connection.feeds.get(id) === feed) this.#parts.following.end(connection, id, reason)
+      if (connection.wanted.get(id) === subscription) this.#parts.following.end(connection, id, reason)
       return undefined
     }
   }

@@ -121,8 +121,10 @@ describe('renewal on an open connection', () => {
     const [one, { session }] = await attach(await tokenOf('ann'))
     const [other] = await attach(await tokenOf('ann'), session)
     const seen = other.messages.length
+    const before = one.messages.length
     expect(await renew(one, await tokenOf('ann', 60_000, { team: 7 }))).toMatchObject({ ok: true })
-    await one.next('catch_up')
+    await one.next('catch_up', undefined, before)
+    await one.next('progress', undefined, before) // it is live again
     const id = await write()
     for (const socket of [one, other])
       await socket.next('batch', ({ transactions }) =>

@@ -124,6 +124,12 @@ export class Connection {
     this.#audience.connections.delete(this)
   }
 
+  /** Any claim may matter to what it is shown, also those that say how long they last. */
+  get dependsOnAllClaims(): boolean {
+    const definitions = [...this.feeds.values(), ...this.pending.values()].map(({ definition }) => definition)
+    return definitions.some(({ sight }) => sight.values === null)
+  }
+
   /** Something may be sent to it: it is there, and its time is not over. */
   get isOpen(): boolean {
     return this.socket.connected && (this.identity.expiresAt ?? Infinity) > Date.now()

@@ -31,6 +31,7 @@ import { internal, mapLimited, parse, replyTo } from './answer.ts'
 import { identify, identityOf, type Authenticate, type ConnectError } from './authenticate.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { Expiry } from './expiry.ts'
+import type { AccessWatch } from './access-watch.ts'
 import type { Following } from './following.ts'
 import { checkFilter, type Limits } from './limits.ts'
 import { missingSince, type Missing } from './missing.ts'
@@ -44,6 +45,7 @@ export interface GatewayParts {
   readonly sessions: SessionStore
   readonly following: Following
   readonly welcome: Welcome
+  readonly access: AccessWatch
   readonly authenticate: Authenticate
   readonly logger: Logger
   readonly metrics: Metrics
@@ -236,9 +238,9 @@ export class Gateway {
     { subscription }: SubscribeRequest,
   ): Promise<Subscribed> {
     const connection = this.#attached(socket)
-    const { sessions, welcome } = this.#parts
-    const definition = await this.#define(subscription, connection.identity)
-    const { session } = connection
+    const { sessions, welcome, access } = this.#parts
+    const { session, identity } = connection
+    const definition = await this.#define(subscription, identity)
     const isNew = !connection.wanted.has(definition.id)
     if (isNew) this.#allowanceOf(usage, session).take(definition)
     connection.wanted.set(definition.id, subscription)
@@ -248,7 +250,8 @@ export class Gateway {
         if (isNew) connection.wanted.delete(definition.id)
         throw error
       })
-    if (connection.wanted.has(definition.id))
+    if (connection.identity !== identity) await access.identify(connection, connection.identity)
+    else if (connection.wanted.has(definition.id))
       connection.pending.set(definition.id, { definition, isHeld: false, isShown: false })
     setImmediate(() => welcome.await(connection))
     return describe(definition)
@@ -284,7 +287,7 @@ export class Gateway {
   /** The same user goes on with what it has just got: a token that lasts longer, or claims that allow more or less. */
   async #authenticate(socket: GatewaySocket, { auth }: AuthenticateRequest): Promise<Lasting> {
     const connection = this.#attached(socket)
-    const { authenticate, logger, welcome } = this.#parts
+    const { authenticate, logger, access } = this.#parts
     const identity = await identityOf(socket, authenticate, logger, auth)
     if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
     if (!isSameUser(identity, connection.identity))
@@ -293,8 +296,9 @@ export class Gateway {
         'this connection belongs to another user: close this client and make another one',
       )
     this.#expiry.set(socket, identity.expiresAt)
-    if (isSameButForTime(identity, connection.identity)) socket.data.identity = identity
-    else welcome.identify(connection, identity)
+    const isSame = isSameButForTime(identity, connection.identity) && !connection.dependsOnAllClaims
+    if (isSame) socket.data.identity = identity
+    else await access.identify(connection, identity)
     return lastingOf(identity)
   }
 

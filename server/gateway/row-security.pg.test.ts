@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startOnNewDatabase } from '../../test/rowcast-server.ts'
+import { startOnNewDatabase, startRowcast } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
+import type { Authenticate } from './authenticate.ts'
 import type { Batch } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 
@@ -202,4 +203,43 @@ test('what no log tells is asked again all the time', async () => {
   await at.sql(`insert into secret_list values (3)`)
   await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[3]'))
   await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+})
+
+test('claims that are renewed, and two tokens of one user, are each shown what they allow', async () => {
+  const authenticate: Authenticate = ({ auth }) => ({
+    role: at.role,
+    claims: { sub: 'eve', org: auth['org'] },
+  })
+  await at.sql(`
+    create table doc (id int primary key, org text); alter table doc enable row level security;
+    create policy of_org on doc using (org = current_setting('request.jwt.claims', true)::json ->> 'org');
+    grant select on doc to ${at.role};
+    insert into doc values (1, 'a'), (2, 'b'); select event.track('doc')`)
+  await using server = await startRowcast(at.database.url, { authenticate })
+  await using one = new TestSocket(server.url, { org: 'a' })
+  const reply = await one.attach()
+  if (!reply.ok) throw new Error(reply.message)
+  await using other = new TestSocket(server.url, { org: 'b' })
+  await other.attach({ session: reply.value.session })
+  const docs: Subscription = { kind: 'table', relation: 'doc' }
+  for (const socket of [one, other]) await socket.subscribe(docs)
+  expect((await one.next('snapshot')).rows).toEqual([['[1]', { id: 1, org: 'a' }]])
+  expect((await other.next('snapshot')).rows).toEqual([['[2]', { id: 2, org: 'b' }]])
+  await one.next('progress')
+
+  await at.sql(`insert into doc values (3, 'a'), (4, 'b')`)
+  await one.until((changes) => changes.length > 0)
+  await other.until((changes) => changes.length > 0)
+  expect([told(one), told(other)]).toEqual([
+    ['row_insert [3] {"id":3,"org":"a"}'],
+    ['row_insert [4] {"id":4,"org":"b"}'],
+  ])
+
+  const before = one.messages.length
+  expect(await one.request('authenticate', { auth: { org: 'b' } })).toMatchObject({ ok: true })
+  const fresh = await one.next('snapshot', (m) => m.done, before)
+  expect(fresh.rows.map(([key]) => key)).toEqual(['[2]', '[4]'])
+  await at.sql(`insert into doc values (5, 'a'), (6, 'b')`)
+  await one.until((changes) => changes.some(({ key }) => key === '[6]'))
+  expect(JSON.stringify(one.messages.slice(before))).not.toContain('"org":"a"')
 })

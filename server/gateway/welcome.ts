@@ -75,12 +75,11 @@ export class Welcome {
   }
 
   /** A connection has got other claims: what it follows is read anew, as these see it. */
-  identify(connection: Connection, identity: Identity): void {
-    for (const { definition } of [...connection.feeds.values()]) {
-      this.#parts.following.unfollow(connection, definition.id)
-      connection.suspend(definition)
-    }
-    if (connection.become(identity)) void this.#resume(connection)
+  identify(connection: Connection, identity: Identity, definitions: readonly Definition[]): void {
+    for (const id of [...connection.feeds.keys()]) this.#parts.following.unfollow(connection, id)
+    const isLive = connection.become(identity)
+    for (const definition of definitions) connection.suspend(definition)
+    if (isLive) void this.#resume(connection)
   }
 
   /** True if a boundary would let somebody in. */
