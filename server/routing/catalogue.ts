@@ -125,7 +125,7 @@ const accessSql = `
  *   or `not_tracked`; each message says what to do.
  */
 export async function readRelation(
-  client: pg.ClientBase | pg.Pool,
+  client: pg.Pool,
   relation: string,
   column: string | null,
   { role }: Identity,
@@ -189,11 +189,7 @@ export function unknownColumn(relation: string, column: string, cause?: unknown)
   })
 }
 
-async function loadRelation(
-  client: pg.ClientBase | pg.Pool,
-  oid: string,
-  role: string,
-): Promise<RelationInfo> {
+async function loadRelation(client: pg.Pool, oid: string, role: string): Promise<RelationInfo> {
   const row = (await client.query(relationSql, [oid, indexableTypes, role])).rows[0]
   if (!row) throw new RowcastError('not_tracked', `relation ${oid} is not tracked any more`)
   const { isWhole, ...relation } = row

@@ -101,7 +101,7 @@ async function readMatches(
   const select = selectByKeys(relation, query, columns, [...keys])
   const claims = concerns.map(({ feed }) => feed.definition.sight.claims)
   const matches = concerns.map((): KeyText[] => [])
-  for (const { place, key } of await readAs(client, relation.role, claims, select))
+  for (const { place, key } of await readAs(client, relation, claims, select))
     if (concerns[place]?.touched.has(key)) matches[place]?.push(key)
   return matches
 }

@@ -51,12 +51,12 @@ export class Images {
       else bySight.set(sight, [key])
     }
     if (bySight.size === 0) return
-    const { role, keyExpression, rowExpression } = this.#relation
+    const { keyExpression, rowExpression } = this.#relation
     const columns = `${keyExpression} as key, (${rowExpression})::text as row`
     const keys = [...new Set([...bySight.values()].flat())]
     const claims = [...bySight.keys()].map((sight) => sight.claims)
     const select = selectByKeys(this.#relation, null, columns, keys)
-    for (const { key, row } of await readAs(this.#client, role, claims, select))
+    for (const { key, row } of await readAs(this.#client, this.#relation, claims, select))
       if (row !== null) this.#images.set(key, { text: row, row: JSON.parse(row) as Row })
   }
 }

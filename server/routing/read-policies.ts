@@ -24,6 +24,8 @@ export interface PolicedRelation {
   readonly trackedId: number | null
   readonly isSecured: boolean
   readonly hasChildren: boolean
+  /** The server's own user may read all of it. */
+  readonly isOpenToServer: boolean
   readonly columns: ReadonlyMap<string, PolicedColumn>
   /** Sets of columns of which no two rows have the same values, but for nulls. */
   readonly uniqueKeys: readonly (readonly string[])[]
@@ -35,6 +37,8 @@ export interface PolicedColumn {
   readonly name: string
   readonly type: string
   readonly isGenerated: boolean
+  /** Two values are equal in SQL exactly when they look the same. */
+  readonly isBytewise: boolean
   /** The role may select it. */
   readonly isGranted: boolean
 }
@@ -52,7 +56,8 @@ export async function readPolicies(
 ): Promise<ReadonlyMap<number, PolicedRelation>> {
   const { rows } = await client.query(
     `select p.oid::int8::text as oid, p.schema, p.name, p.kind::text as kind, p.tracked_id as "trackedId", p.is_secured as "isSecured",
-            p.has_children as "hasChildren", p.columns, p.unique_keys as "uniqueKeys", p.policies
+            p.has_children as "hasChildren",
+            p.is_open as "isOpenToServer", p.columns, p.unique_keys as "uniqueKeys", p.policies
        from event.policies($1, $2) as p`,
     [oid, role],
   )

@@ -1,5 +1,12 @@
+import type { ColumnRef, FuncCall, Node, SQLValueFunction } from 'libpg-query'
 import type pg from 'pg'
-import { readPolicies } from './read-policies.ts'
+import { isRefusal } from '../db/failures.ts'
+import { asIdentity } from './as-identity.ts'
+import { namesOf, parseExpression, qualify, walk, writeExpression } from './policy-ast.ts'
+import { branchesOf } from './policy-branches.ts'
+import { PolicyFunctions } from './policy-functions.ts'
+import { claimsAlias, NotUnderstood, understand, type Conditions, type Understood } from './policy-sql.ts'
+import { readPolicies, type PolicedRelation, type Policy } from './read-policies.ts'
 
 /**
  * What row-level security makes of a relation for one role: on what it depends who sees a row.
@@ -23,6 +30,8 @@ export interface RowSecurity {
   readonly isOpaque: boolean
   /** SQL over claims and nothing else. Identities of the role for which all have the same values see the same. Null: any claim may matter. */
   readonly claims: readonly string[] | null
+  /** How to ask for all identities at once. Null: one after the other. */
+  readonly join: PolicyJoin | null
 }
 
 /** A tracked relation that policies read. */
@@ -30,31 +39,212 @@ export interface Dependency {
   /** Its columns that matter. Null: any may. */
   readonly columns: ReadonlySet<string> | null
   /** A row concerns only the identities whose claim of this number equals its column. Null: it may concern all. */
-  readonly key: { readonly column: string; readonly claim: number } | null
+  readonly key: DependencyKey | null
+}
+
+export interface DependencyKey {
+  readonly column: string
+  /** Place in `RowSecurity.claims`. */
+  readonly claim: number
+}
+
+/** The policies as conditions over the relation's row `t` and a row `s` of claim values: v1, v2 … An identity sees a row if one of them holds. */
+export interface PolicyJoin {
+  /** The types of the claims. */
+  readonly types: readonly string[]
+  readonly branches: readonly PolicyBranch[]
+}
+
+export interface PolicyBranch {
+  readonly condition: string
+  /** Places of the claims in it. None: who sees a row at all sees it by this branch. */
+  readonly claims: readonly number[]
 }
 
 /**
  * Looks at the policies that decide what a role may select of a relation. Null if row security does not apply to it there.
  */
-export async function readRowSecurity(
-  client: pg.ClientBase | pg.Pool,
-  oid: number,
-  role: string,
-): Promise<RowSecurity | null> {
-  const relations = await readPolicies(client, oid, role)
+export async function readRowSecurity(pool: pg.Pool, oid: number, role: string): Promise<RowSecurity | null> {
+  const relations = await readPolicies(pool, oid, role)
   const relation = relations.get(oid)
   if (!relation?.isSecured) return null
+  const conditions = new Map<Policy, Node>()
+  for (const { policies } of relations.values())
+    for (const policy of policies) conditions.set(policy, qualify(await parseExpression(policy.condition)))
+  const functions = new PolicyFunctions()
+  await functions.learn(pool, [...conditions.values()])
+
+  const understood = await asFarAsUnderstood(pool, role, relation, relations, conditions, functions)
+  const surely = whatIsRead(relation, relations, conditions, functions, understood !== null)
+  if (!understood) return { ...surely, claims: null, join: null }
+  const dependencies = new Map(
+    [...surely.dependencies].map(([id, dependency]): [number, Dependency] => [
+      id,
+      { ...dependency, key: keyOf(id, relations, understood) },
+    ]),
+  )
+  return { ...surely, dependencies, claims: understood.claims, join: understood.join }
+}
+
+interface Written {
+  readonly claims: readonly string[]
+  readonly types: readonly ClaimType[]
+  readonly keys: Understood['keys']
+  readonly join: PolicyJoin | null
+}
+
+interface ClaimType {
+  readonly name: string
+  /** It reads as it writes, by what is built in. */
+  readonly isPlain: boolean
+}
+
+async function asFarAsUnderstood(
+  pool: pg.Pool,
+  role: string,
+  relation: PolicedRelation,
+  relations: ReadonlyMap<number, PolicedRelation>,
+  conditions: Conditions,
+  functions: PolicyFunctions,
+): Promise<Written | null> {
+  let understood: Understood
+  try {
+    understood = understand(relation, relations, conditions, functions)
+  } catch (error) {
+    if (error instanceof NotUnderstood) return null
+    throw error
+  }
+  const claims = await allWritten(understood.claims)
+  if (!claims) return null
+  const types = await typesOf(pool, role, claims)
+  if (!types) return null
+  if (!types.every(({ isPlain }) => isPlain)) return { claims, types, keys: understood.keys, join: null }
+  const names = new Map([...relations.values()].map((each) => [`${each.schema}.${each.name}`, each]))
+  const branches = branchesOf(understood.condition, names)
+  const written = await allWritten(branches)
+  const join = written && {
+    types: types.map(({ name }) => name),
+    branches: written.map((condition, n) => ({ condition, claims: claimsOf(branches[n]) })),
+  }
+  const isOurs = [...relations.values()].every((each) => each.isOpenToServer)
+  return { claims, types, keys: understood.keys, join: isOurs ? join : null }
+}
+
+async function allWritten(expressions: readonly Node[]): Promise<string[] | null> {
+  const written = await Promise.all(expressions.map(writeExpression))
+  return written.every((sql) => sql !== null) ? written : null
+}
+
+function claimsOf(condition: Node | undefined): number[] {
+  const claims = new Set<number>()
+  walk(condition, (type, { fields }: ColumnRef) => {
+    const [alias, name] = (type === 'ColumnRef' && namesOf(fields)) || []
+    if (alias === claimsAlias && name) claims.add(Number(name.slice(1)) - 1)
+  })
+  return [...claims].sort((a, b) => a - b)
+}
+
+const typesSql = `
+  select format_type(t.oid, -1) as name,
+         e.typtype = 'e' or (e.typtype = 'b' and e.typnamespace = 'pg_catalog'::regnamespace) as "isPlain"
+    from unnest($1::oid[]) with ordinality as c (oid, n)
+    join pg_type as t on t.oid = c.oid
+    join pg_type as e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
+   order by c.n`
+
+/** As the role, which may call what its policies call: planned, and not evaluated. Null if PostgreSQL refuses it. */
+async function typesOf(pool: pg.Pool, role: string, claims: readonly string[]): Promise<ClaimType[] | null> {
+  if (claims.length === 0) return []
+  try {
+    const { fields } = await asIdentity(pool, { role, claims: {} }, (client) =>
+      client.query(`select ${claims.join(', ')} limit 0`),
+    )
+    const { rows } = await pool.query<ClaimType>(typesSql, [fields.map(({ dataTypeID }) => dataTypeID)])
+    return rows
+  } catch (error) {
+    if (isRefusal(error)) return null
+    throw error
+  }
+}
+
+/** What PostgreSQL says that the policies read, and what it does not note. */
+function whatIsRead(
+  relation: PolicedRelation,
+  relations: ReadonlyMap<number, PolicedRelation>,
+  conditions: Conditions,
+  functions: PolicyFunctions,
+  isUnderstood: boolean,
+): Omit<RowSecurity, 'claims' | 'join'> {
   const all = [...relations.values()]
   const policies = all.flatMap((each) => each.policies)
   const isOpaque =
-    policies.some((policy) => policy.functions.length > 0 || policy.hasOtherNeeds) ||
-    all.some(({ kind }) => kind === 'v')
-  const dependencies = new Map<number, Dependency>()
+    !isUnderstood &&
+    (policies.some((policy) => policy.functions.length > 0 || policy.hasOtherNeeds) ||
+      all.some(({ kind }) => kind === 'v'))
   const unobserved = new Set<string>()
+  let readsWholeRows = false
+  walk([...conditions.values()], (type, node) => {
+    if (type === 'FuncCall') {
+      const call: FuncCall = node
+      const source = functions.sourceOfCall(call)
+      const names = namesOf(call.funcname) ?? []
+      if (source === 'time' || (source === 'unknown' && names[0] === 'pg_catalog'))
+        unobserved.add(`${names.at(-1)}()`)
+    }
+    if (type === 'SQLValueFunction' && functions.sourceOfValue(node) === 'time')
+      unobserved.add((node as SQLValueFunction).op?.slice('SVFOP_'.length).toLowerCase() ?? 'the time')
+    if (type === 'ColumnRef' && !namesOf((node as ColumnRef).fields)) readsWholeRows = true
+    if (type === 'RangeVar') {
+      const { schemaname = '', relname = '' } = node as { schemaname?: string; relname?: string }
+      // Of a catalogue PostgreSQL does not note that a policy needs it.
+      if (!all.some((each) => each.schema === schemaname && each.name === relname))
+        unobserved.add(`${schemaname}.${relname}`)
+    }
+  })
+
+  const columnsOf = (oid: number): ReadonlySet<string> | null => {
+    if (isOpaque || readsWholeRows) return null
+    const names = policies.flatMap(({ reads }) =>
+      reads.flatMap((read) => (read.oid === oid && read.column !== null ? [read.column] : [])),
+    )
+    // What is computed of other columns changes with them; and a row's xmin and ctid change with anything.
+    const columns = relations.get(oid)?.columns
+    return names.every((name) => columns?.get(name)?.isGenerated === false) ? new Set(names) : null
+  }
+  const dependencies = new Map<number, Dependency>()
   for (const each of all) {
     if (each === relation) continue
-    if (each.trackedId === null) unobserved.add(`${each.schema}.${each.name}`)
-    else dependencies.set(each.trackedId, { columns: null, key: null })
+    if (each.trackedId === null || each.kind === 'f' || (each.kind === 'r' && each.hasChildren)) {
+      if (each.kind !== 'v') unobserved.add(`${each.schema}.${each.name}`)
+    }
+    if (each.trackedId === null) continue
+    const [before, columns] = [dependencies.get(each.trackedId), columnsOf(each.oid)]
+    const both = before && (before.columns && columns ? new Set([...before.columns, ...columns]) : null)
+    dependencies.set(each.trackedId, { columns: before ? (both ?? null) : columns, key: null })
   }
-  return { columns: null, dependencies, unobserved: [...unobserved], isOpaque, claims: null }
+  return { columns: columnsOf(relation.oid), dependencies, unobserved: [...unobserved], isOpaque }
+}
+
+/** Types of which two values are equal exactly when their texts are, in the log as anywhere. */
+const integers = /^(smallint|integer|bigint)$/
+const texts = /^(text|character varying)$/
+const others = /^(boolean|uuid|date)$/
+
+function keyOf(
+  id: number,
+  relations: ReadonlyMap<number, PolicedRelation>,
+  { keys, types }: Written,
+): DependencyKey | null {
+  const [relation, ...more] = [...relations.values()].filter(({ trackedId }) => trackedId === id)
+  if (!relation || more.length > 0) return null
+  const fitting = (keys.get(relation.oid) ?? []).find((key) => {
+    const column = relation.columns.get(key.column)
+    const claim = types[key.claim]?.name ?? ''
+    if (!column) return false
+    if (texts.test(column.type)) return column.isBytewise && texts.test(claim)
+    return integers.test(column.type)
+      ? integers.test(claim)
+      : others.test(column.type) && claim === column.type
+  })
+  return fitting ?? null
 }

@@ -41,6 +41,6 @@ export async function readShown(
   const claims = definitions.map(({ sight }) => sight.claims)
   const select = selectShown(first, `${relation.keyExpression} as key, null::text as "row"`)
   const shown = definitions.map(() => new Set<KeyText>())
-  for (const { place, key } of await readAs(client, relation.role, claims, select)) shown[place]?.add(key)
+  for (const { place, key } of await readAs(client, relation, claims, select)) shown[place]?.add(key)
   return shown
 }

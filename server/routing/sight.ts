@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { isRefusal } from '../db/failures.ts'
-import { assume, type Identity } from '../session/identity.ts'
+import type { Identity } from '../session/identity.ts'
+import { asIdentity } from './as-identity.ts'
 import type { RelationInfo } from './catalogue.ts'
 
 /**
@@ -38,19 +39,15 @@ async function evaluate(
   expressions: readonly string[],
 ): Promise<(string | null)[] | null> {
   if (expressions.length === 0) return []
-  const client = await pool.connect()
+  const texts = expressions.map((expression) => `(${expression})::text`)
   try {
-    await client.query('begin read only')
-    await assume(client, identity)
-    const texts = expressions.map((expression) => `(${expression})::text`)
-    const { rows } = await client.query(`select array[${texts.join(', ')}] as values`)
+    const { rows } = await asIdentity(pool, identity, (client) =>
+      client.query(`select array[${texts.join(', ')}] as values`),
+    )
     return rows[0].values
   } catch (error) {
     // A cast that fails, say. The policy may well decide without it.
     if (!isRefusal(error) || error instanceof RowcastError) throw error
     return null
-  } finally {
-    await client.query('rollback').catch(() => undefined)
-    client.release()
   }
 }

@@ -3,7 +3,7 @@
 -- Conditions are written with every name qualified that is not built in.
 create or replace function event.policies(relation oid, role name)
 returns table (
-  oid oid, schema name, name name, kind "char", tracked_id integer, is_secured boolean, has_children boolean, columns jsonb,
+  oid oid, schema name, name name, kind "char", tracked_id integer, is_secured boolean, has_children boolean, is_open boolean, columns jsonb,
   unique_keys jsonb, policies jsonb)
 language sql stable set search_path = ''
 as $$
@@ -30,9 +30,12 @@ as $$
     )
   select c.oid, s.nspname, c.relname, c.relkind, t.id, event.is_secured(c.oid, policies.role),
     exists (select from pg_catalog.pg_inherits as i where i.inhparent = c.oid),
+    has_table_privilege(c.oid, 'select') and has_schema_privilege(s.oid, 'usage') and not row_security_active(c.oid),
     (
       select jsonb_agg(jsonb_build_object(
         'name', a.attname, 'type', format_type(a.atttypid, -1), 'isGenerated', a.attgenerated <> '',
+        'isBytewise', event.is_identity_type(a.atttypid, coalesce((
+          select l.collisdeterministic from pg_catalog.pg_collation as l where l.oid = a.attcollation), true)),
         'isGranted', has_column_privilege(policies.role, c.oid, a.attnum, 'select')) order by a.attnum)
       from pg_catalog.pg_attribute as a
       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -66,7 +69,12 @@ as $$
           where n.policy = p.oid
             and n.class not in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
             and not (n.class = 'pg_catalog.pg_type'::regclass
-              and exists (select from pg_catalog.pg_type as y where y.oid = n.oid and y.typtype = 'e')))
+              and exists (
+                select from pg_catalog.pg_type as y
+                join pg_catalog.pg_type as e on e.oid = case when y.typcategory = 'A' then y.typelem else y.oid end
+                join pg_catalog.pg_proc as f on f.oid = e.typinput
+                join pg_catalog.pg_language as l on l.oid = f.prolang
+                where y.oid = n.oid and e.typtype in ('b', 'e') and l.lanname in ('internal', 'c'))))
       ) order by p.oid)
       from applied as p
       where p.relation = c.oid

@@ -4,7 +4,10 @@
 -- The query yields two texts, "key" and "row", and takes its arguments as one array: ($1)[1], ($1)[2] … It is planned
 -- once: a plan that reads the claims reads them anew each time. Prepared statements are the only such plan that can be had
 -- for a text, and take no parameters of a function: so the arguments go by way of a setting.
-create or replace function event.select_as(role name, claims text[], query text, arguments text[])
+--
+-- "is_replanned": it is planned for each anew. A function that is declared immutable, though it reads the claims, is evaluated
+-- when the query is planned, and would give to all what is the first one's.
+create or replace function event.select_as(role name, claims text[], query text, arguments text[], is_replanned boolean)
 returns table (place integer, key text, "row" text)
 language plpgsql
 as $$
@@ -21,7 +24,7 @@ begin
   end if;
   perform pg_catalog.set_config('role', select_as.role, true);
   if cardinality(claims) > 1 then
-    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true);
+    perform pg_catalog.set_config('plan_cache_mode', case when is_replanned then 'force_custom_plan' else 'force_generic_plan' end, true);
   end if;
   execute 'prepare rowcast_asked (pg_catalog.text[], pg_catalog.int4) as select $2, q.key, q."row" from (' || query || ') as q';
   for place in 1 .. cardinality(claims) loop
@@ -35,4 +38,4 @@ begin
 end;
 $$;
 
-revoke execute on function event.select_as(name, text[], text, text[]) from public;
+revoke execute on function event.select_as(name, text[], text, text[], boolean) from public;
