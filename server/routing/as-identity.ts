@@ -1,19 +1,35 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { assume, type Identity } from '../session/identity.ts'
 
-/** Asks PostgreSQL something as an identity, in a transaction of its own in which nothing can be written. */
+/**
+ * Asks PostgreSQL something as an identity, in a transaction of its own in which nothing can be written.
+ *
+ * @param client if it is one connection, no transaction may be open on it
+ */
 export async function asIdentity<T>(
-  pool: pg.Pool,
+  client: pg.Pool | pg.ClientBase,
   identity: Identity,
   ask: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
+  if (!(client instanceof pg.Pool)) return inTransaction(client, identity, ask)
+  const one = await client.connect()
+  try {
+    return await inTransaction(one, identity, ask)
+  } finally {
+    one.release()
+  }
+}
+
+async function inTransaction<T>(
+  client: pg.ClientBase,
+  identity: Identity,
+  ask: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
   try {
     await client.query('begin read only')
     await assume(client, identity)
     return await ask(client)
   } finally {
     await client.query('rollback').catch(() => undefined)
-    client.release()
   }
 }

@@ -160,7 +160,10 @@ export async function readRelation(
     throw unknownColumn(
       name,
       column,
-      new RowcastError('permission_denied', `column ${access.column} of ${name} is left out by event.track()`),
+      new RowcastError(
+        'permission_denied',
+        `column ${access.column} of ${name} is left out by event.track()`,
+      ),
     )
   if (column !== null && !access.maySelectColumn)
     throw unknownColumn(

@@ -64,17 +64,21 @@ export interface PolicyBranch {
 /**
  * Looks at the policies that decide what a role may select of a relation. Null if row security does not apply to it there.
  */
-export async function readRowSecurity(pool: pg.Pool, oid: number, role: string): Promise<RowSecurity | null> {
-  const relations = await readPolicies(pool, oid, role)
+export async function readRowSecurity(
+  client: pg.Pool | pg.ClientBase,
+  oid: number,
+  role: string,
+): Promise<RowSecurity | null> {
+  const relations = await readPolicies(client, oid, role)
   const relation = relations.get(oid)
   if (!relation?.isSecured) return null
   const conditions = new Map<Policy, Node>()
   for (const { policies } of relations.values())
     for (const policy of policies) conditions.set(policy, qualify(await parseExpression(policy.condition)))
   const functions = new PolicyFunctions()
-  await functions.learn(pool, [...conditions.values()])
+  await functions.learn(client, [...conditions.values()])
 
-  const understood = await asFarAsUnderstood(pool, role, relation, relations, conditions, functions)
+  const understood = await asFarAsUnderstood(client, role, relation, relations, conditions, functions)
   const surely = whatIsRead(relation, relations, conditions, functions, understood !== null)
   if (!understood) return { ...surely, claims: null, join: null }
   const dependencies = new Map(
@@ -100,7 +104,7 @@ interface ClaimType {
 }
 
 async function asFarAsUnderstood(
-  pool: pg.Pool,
+  client: pg.Pool | pg.ClientBase,
   role: string,
   relation: PolicedRelation,
   relations: ReadonlyMap<number, PolicedRelation>,
@@ -116,7 +120,7 @@ async function asFarAsUnderstood(
   }
   const claims = await allWritten(understood.claims)
   if (!claims) return null
-  const types = await typesOf(pool, role, claims)
+  const types = await typesOf(client, role, claims)
   if (!types) return null
   if (!types.every(({ isPlain }) => isPlain)) return { claims, types, keys: understood.keys, join: null }
   const names = new Map([...relations.values()].map((each) => [`${each.schema}.${each.name}`, each]))
@@ -153,13 +157,17 @@ const typesSql = `
    order by c.n`
 
 /** As the role, which may call what its policies call: planned, and not evaluated. Null if PostgreSQL refuses it. */
-async function typesOf(pool: pg.Pool, role: string, claims: readonly string[]): Promise<ClaimType[] | null> {
+async function typesOf(
+  client: pg.Pool | pg.ClientBase,
+  role: string,
+  claims: readonly string[],
+): Promise<ClaimType[] | null> {
   if (claims.length === 0) return []
   try {
-    const { fields } = await asIdentity(pool, { role, claims: {} }, (client) =>
+    const { fields } = await asIdentity(client, { role, claims: {} }, (client) =>
       client.query(`select ${claims.join(', ')} limit 0`),
     )
-    const { rows } = await pool.query<ClaimType>(typesSql, [fields.map(({ dataTypeID }) => dataTypeID)])
+    const { rows } = await client.query<ClaimType>(typesSql, [fields.map(({ dataTypeID }) => dataTypeID)])
     return rows
   } catch (error) {
     if (isRefusal(error)) return null
