@@ -99,7 +99,8 @@ $$;
 -- A private channel's name is taken for nobody else, who would learn of it by being refused.
 create unique index if not exists channel_public_name_key on public.channel (name) where not is_private;
 
--- Who is in a channel, for all who see the channel. A table of its own, kept in step with `membership`.
+-- Who is in a channel, for all who see the channel. A table of its own, kept in step with `membership`, which
+-- decides who sees what: a policy of `membership` that looked into `membership` would have no end.
 create table if not exists public.channel_member (
   channel_id integer not null,
   user_id integer not null,
@@ -135,6 +136,50 @@ $$;
 
 grant select on public.chat_user, public.channel, public.message, public.membership, public.channel_member
   to chat_reader;
+
+-- Everybody's name is for everybody; the rest as the policies say. The server, which owns the tables and checks
+-- what people do, is not bound by them.
+do $$
+begin
+  -- Once: a policy made anew at each start would have every open page asked about for nothing.
+  if exists (
+    select from pg_catalog.pg_policy where polrelid = 'public.channel'::regclass and polname = 'channel_read_policy'
+  ) then
+    return;
+  end if;
+
+  -- The person for whom a page reads, as the server's `authenticate` says it; null if nobody is signed in.
+  create function public.reader_id() returns integer
+  language sql stable
+  as $sql$
+    select (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub')::integer
+  $sql$;
+
+  create policy membership_read_policy on public.membership for select to chat_reader
+    using (user_id = public.reader_id());
+
+  create policy channel_read_policy on public.channel for select to chat_reader
+    using (
+      not is_private
+      or exists (
+        select from public.membership as m
+        where m.channel_id = channel.id and m.user_id = public.reader_id()
+      )
+    );
+
+  -- Whoever sees a channel sees who is in it and what is said: its own policy holds in here too.
+  create policy channel_member_read_policy on public.channel_member for select to chat_reader
+    using (exists (select from public.channel as c where c.id = channel_member.channel_id));
+
+  create policy message_read_policy on public.message for select to chat_reader
+    using (exists (select from public.channel as c where c.id = message.channel_id));
+
+  alter table public.membership enable row level security;
+  alter table public.channel enable row level security;
+  alter table public.channel_member enable row level security;
+  alter table public.message enable row level security;
+end;
+$$;
 
 -- ---- the first words ----
 

@@ -73,6 +73,17 @@ test('a chat of before there were private channels gets them, and keeps what it 
   expect(members.rows).toEqual([{ channel_id: 1, user_id: 1 }])
 })
 
+test('a later start leaves the policies as they are', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await setupChat(client)
+  const policies = 'select oid, xmin, polname from pg_policy order by oid'
+  const before = await client.query(policies)
+  expect(before.rows).toHaveLength(4)
+  await setupChat(client)
+  expect((await client.query(policies)).rows).toEqual(before.rows)
+})
+
 test('the reader sees the chat’s tables and changes nothing', async () => {
   await using database = await createTestDatabase()
   const client = await database.connect()

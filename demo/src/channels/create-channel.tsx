@@ -4,6 +4,7 @@ import { messageOf } from '../api/api.ts'
 import { createChannel } from '../api/endpoints.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { channelHref } from '../ui/route.ts'
+import { Switch } from '../ui/switch.tsx'
 import { toChannelName } from './channel-name.ts'
 
 interface CreateChannelProps {
@@ -14,6 +15,7 @@ interface CreateChannelProps {
 export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
   const [typed, setTyped] = useState('')
   const [topic, setTopic] = useState('')
+  const [isPrivate, setPrivate] = useState(false)
   const [error, setError] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
   const errorId = useId()
@@ -24,8 +26,8 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
     setBusy(true)
     setError(null)
     try {
-      const { id } = await createChannel({ name, topic, isPrivate: false })
-      window.location.hash = channelHref({ id, name, is_private: false })
+      const { id } = await createChannel({ name, topic, isPrivate })
+      window.location.hash = channelHref({ id, name, is_private: isPrivate })
       onCreated()
     } catch (error) {
       setError(messageOf(error))
@@ -37,7 +39,6 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
     <Dialog label="Create a channel" onClose={onClose}>
       <form onSubmit={submit} noValidate>
         <h2>Create a channel</h2>
-        <p>Everybody can find it and join in.</p>
         <label className="field">
           <span>Name</span>
           <input
@@ -63,6 +64,12 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
             onChange={(event) => setTopic(event.target.value)}
           />
         </label>
+        <Switch
+          label="Private"
+          hint={isPrivate ? 'Only those whom you invite see it.' : 'Everybody can find it and join in.'}
+          checked={isPrivate}
+          onChange={setPrivate}
+        />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
             Cancel
