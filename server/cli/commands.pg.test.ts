@@ -216,6 +216,20 @@ test.for(['rowcast.config.mjs', 'rowcast.config.ts'])(
   },
 )
 
+test('serve tells its figures on a port of its own if asked to, and nowhere else', async () => {
+  await using database = await createTestDatabase()
+  await using project = await temporaryFolder({ 'rowcast.config.mjs': config })
+  const args = ['serve', '--port', '0', '--metrics-port', '0', '--database', database.url]
+  await using rowcast = startRowcast(args, { cwd: project.path })
+  const [, metrics = ''] = await rowcast.until(/metrics on (\S+)/)
+  const [, url = ''] = await rowcast.until(/listening on (\S+)/)
+
+  const answer = await fetch(metrics)
+  expect(answer.headers.get('content-type')).toContain('text/plain')
+  expect(await answer.text()).toMatch(/^rowcast_connections 0$/m)
+  expect((await fetch(`${url}metrics`)).status).toBe(404)
+})
+
 test('serve says so when its port is taken', async () => {
   await using database = await createTestDatabase()
   await using project = await temporaryFolder({ 'rowcast.config.mjs': config })

@@ -9,6 +9,7 @@ import { createRowcast, type Rowcast } from '../main.ts'
 import { authenticateFrom } from './authenticate-from.ts'
 import { parsePort } from './dev.ts'
 import { loadConfig } from './load-config.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { stopOnSignal } from './stop-on-signal.ts'
 import { progress } from './with-database.ts'
 import { UsageError } from './usage-error.ts'
@@ -20,6 +21,7 @@ interface ServeOptions {
   readonly static?: string
   readonly config?: string
   readonly drain: string
+  readonly metricsPort?: string
 }
 
 export function serveCommand(): Command {
@@ -43,6 +45,7 @@ export function serveCommand(): Command {
     )
     .option('-c, --config <file>', 'the config (default: rowcast.config.js, .mjs or .ts in this folder)')
     .option('--drain <seconds>', 'how long clients may take to go elsewhere after SIGTERM', '10')
+    .option('--metrics-port <number>', 'answer GET /metrics, for Prometheus, on this port (default: nowhere)')
     .addHelpText(
       'after',
       `
@@ -63,6 +66,7 @@ Examples:
 async function serve(options: ServeOptions): Promise<void> {
   const port = parsePort(options.port)
   const drainMs = parseSeconds(options.drain) * 1000
+  const metricsPort = options.metricsPort === undefined ? undefined : parsePort(options.metricsPort)
   const config = (await loadConfig(options.config)) ?? {}
   const authenticate = config.authenticate ?? authenticateFrom(process.env)
   if (!authenticate)
@@ -85,11 +89,16 @@ async function serve(options: ServeOptions): Promise<void> {
       httpServer: answer(httpServer, options.static, () => rowcast.health()),
     }),
   )
+  const metricsServer =
+    metricsPort === undefined ? undefined : await serveMetrics(rowcast.metrics, metricsPort, options.host)
+  if (metricsServer) progress(`metrics on ${addressOf(metricsServer)}metrics`)
   stopOnSignal(async (signal) => {
     if (signal === 'SIGTERM' && drainMs > 0) await rowcast.drain(drainMs)
+    metricsServer?.close()
     const closed = once(httpServer, 'close')
     httpServer.close()
     await rowcast.close()
+    metricsServer?.closeAllConnections()
     httpServer.closeAllConnections() // those that are kept alive, and whoever has not hung up
     await closed
   }, drainMs)
