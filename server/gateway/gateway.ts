@@ -18,10 +18,11 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
-import type { Subscription } from '../../shared/subscription.ts'
+import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import { isSameButForTime, isSameUser, type Identity } from '../session/identity.ts'
+import { Grouped } from '../session/grouped.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
@@ -61,6 +62,7 @@ export class Gateway {
   readonly #parts: GatewayParts
   readonly #sessions = new Map<string, LiveSession>()
   readonly #connections = new Map<GatewaySocket, Connection>()
+  readonly #noting = new WeakMap<LiveSession, Grouped<Definition, void>>()
   readonly #usages: Usages
   readonly #expiry = new Expiry<GatewaySocket>((socket) => {
     socket.emit('expired', new EncodedJson('{}'))
@@ -238,23 +240,37 @@ export class Gateway {
     { subscription }: SubscribeRequest,
   ): Promise<Subscribed> {
     const connection = this.#attached(socket)
-    const { sessions, welcome, access } = this.#parts
+    const { welcome, access } = this.#parts
     const { session, identity } = connection
     const definition = await this.#define(subscription, identity)
     const isNew = !connection.wanted.has(definition.id)
     if (isNew) this.#allowanceOf(usage, session).take(definition)
     connection.wanted.set(definition.id, subscription)
-    await session
-      .write(() => sessions.addSubscriptions(session.id, [definition]))
-      .catch((error: unknown) => {
-        if (isNew) connection.wanted.delete(definition.id)
-        throw error
-      })
+    await this.#note(session, definition).catch((error: unknown) => {
+      if (isNew) connection.wanted.delete(definition.id)
+      throw error
+    })
     if (connection.identity !== identity) await access.identify(connection, connection.identity)
     else if (connection.wanted.has(definition.id))
       connection.pending.set(definition.id, { definition, isHeld: false, isShown: false })
     setImmediate(() => welcome.await(connection))
     return describe(definition)
+  }
+
+  /** Writes down that a session follows something. A page that asks for much at once waits for a few writes, not for all. */
+  #note(session: LiveSession, definition: Definition): Promise<void> {
+    const noting =
+      this.#noting.get(session) ??
+      new Grouped<Definition, void>(async (definitions) => {
+        await session.write(() => {
+          const wanted = new Map(definitions.map((each) => [each.id, each]))
+          for (const id of wanted.keys()) if (!isWantedIn(session, id)) wanted.delete(id)
+          return this.#parts.sessions.addSubscriptions(session.id, [...wanted.values()])
+        })
+        return []
+      })
+    this.#noting.set(session, noting)
+    return noting.ask(definition)
   }
 
   async #unsubscribe(socket: GatewaySocket, { id }: UnsubscribeRequest): Promise<null> {
@@ -266,8 +282,7 @@ export class Gateway {
     following.unfollow(connection, id)
     const { session } = connection
     await session.write(async () => {
-      const isWanted = [...session.connections].some((other) => other.wanted.has(id))
-      if (!isWanted) await sessions.deleteSubscription(session.id, id)
+      if (!isWantedIn(session, id)) await sessions.deleteSubscription(session.id, id)
     })
     return null
   }
@@ -353,6 +368,10 @@ function after(ms: number, work: () => void): () => void {
 /** A subscription as a client asks for it when it attaches. */
 type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &
   Partial<AttachRequest['subscriptions'][number]>
+
+function isWantedIn({ connections }: LiveSession, id: SubscriptionId): boolean {
+  return [...connections].some(({ wanted }) => wanted.has(id))
+}
 
 function describe(definition: Definition): Subscribed {
   const { id, relation } = definition

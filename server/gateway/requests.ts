@@ -51,7 +51,7 @@ export class Requests {
   /** @param args the message, and last, if an answer is wanted, a function; but a client may send anything, or nothing */
   async receive(event: unknown, args: readonly unknown[]): Promise<void> {
     const result = await this.#resultOf(event, args[0])
-    if (!result) return
+    if (!result || !this.#socket.connected) return
     if (!result.ok) this.#parts.metrics.messageRefused(result.code)
     const reply = args.at(-1)
     if (typeof reply === 'function') reply(result)
