@@ -277,7 +277,7 @@ async function mounting(server: RowcastServer, count: number, isConnected: boole
     for (const followed of mounted) followed.subscribe(() => undefined)
     const stateOf = (status: string) =>
       mounted.filter((followed) => followed.getSnapshot().status === status).length
-    await expect.poll(() => stateOf('loading'), { timeout: 30_000 }).toBe(0)
+    await expect.poll(() => stateOf('loading'), { timeout: 50_000 }).toBe(0)
     expect(stateOf('ready')).toBe(count)
     return errors
   } finally {
@@ -285,10 +285,13 @@ async function mounting(server: RowcastServer, count: number, isConnected: boole
   }
 }
 
-test('a page that mounts a thousand things at once does not come near the limits', async () => {
-  await using at = await serving({})
-  for (const isConnected of [false, true]) expect(await mounting(at.server, 1_000, isConnected)).toEqual([])
-})
+test.for([false, true])(
+  'a page that mounts a thousand things at once does not come near the limits; connected before: %s',
+  async (isConnected) => {
+    await using at = await serving({})
+    expect(await mounting(at.server, 1_000, isConnected)).toEqual([])
+  },
+)
 
 test('a page that asks faster than it may is given everything all the same, later', async () => {
   await using at = await serving({ messagesPerSecond: 100, messagesAtOnce: 50, pendingRequests: 40 })
