@@ -22,6 +22,8 @@ export interface PolicedRelation {
   readonly kind: string
   /** Its id among the tracked: of a partition, its partitioned table's. */
   readonly trackedId: number | null
+  /** Of what is tracked: the columns of the primary key, in their order in a key. */
+  readonly keyColumns: readonly string[]
   readonly isSecured: boolean
   readonly hasChildren: boolean
   /** The server's own user may read all of it. */
@@ -57,8 +59,9 @@ export async function readPolicies(
   const { rows } = await client.query(
     `select p.oid::int8::text as oid, p.schema, p.name, p.kind::text as kind, p.tracked_id as "trackedId", p.is_secured as "isSecured",
             p.has_children as "hasChildren",
-            p.is_open as "isOpenToServer", p.columns, p.unique_keys as "uniqueKeys", p.policies
-       from event.policies($1, $2) as p`,
+            p.is_open as "isOpenToServer", p.columns, p.unique_keys as "uniqueKeys", p.policies,
+            r.key_columns as "keyColumns"
+       from event.policies($1, $2) as p left join event.tracked_relation as r on r.id = p.tracked_id`,
     [oid, role],
   )
   return new Map(
@@ -67,6 +70,7 @@ export async function readPolicies(
       {
         ...row,
         oid: Number(row.oid),
+        keyColumns: row.keyColumns ?? [],
         columns: new Map(((row.columns ?? []) as PolicedColumn[]).map((column) => [column.name, column])),
         uniqueKeys: row.uniqueKeys ?? [],
         policies: ((row.policies ?? []) as PolicyRecord[]).map((policy) => ({

@@ -44,6 +44,8 @@ export interface Dependency {
 
 export interface DependencyKey {
   readonly column: string
+  /** Of the column in the relation's key; null if it is not of the primary key. */
+  readonly place: number | null
   /** Place in `RowSecurity.claims`. */
   readonly claim: number
 }
@@ -254,5 +256,7 @@ function keyOf(
       ? integers.test(claim)
       : others.test(column.type) && claim === column.type
   })
-  return fitting ?? null
+  if (!fitting) return null
+  const place = relation.keyColumns.indexOf(fitting.column)
+  return { ...fitting, place: place === -1 ? null : place }
 }

@@ -2,6 +2,7 @@ import type { KeyText, Row } from '../../shared/change.ts'
 import type { LogRow } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
 import type { Feed, Window } from './feed.ts'
+import { ViewsByClaim } from './concerned-views.ts'
 import { addTo, deleteFrom } from './multimap.ts'
 import type { Dependency } from './row-security.ts'
 import type { Sight } from './sight.ts'
@@ -66,10 +67,13 @@ export class Aspect {
   readonly #columns = new Map<string, number>()
 
   readonly #observed: Observed
+  readonly #byClaim: ViewsByClaim
 
   constructor(relation: RelationInfo, observed: Observed) {
     this.relation = relation
     this.#observed = observed
+    const dependencies = [...(relation.security?.dependencies.values() ?? [])]
+    this.#byClaim = new ViewsByClaim(dependencies.flatMap(({ key }) => (key ? [key.claim] : [])))
   }
 
   get views(): ReadonlyMap<string, View> {
@@ -94,15 +98,24 @@ export class Aspect {
 
   /** Those who may see other rows, since what policies read has changed. */
   viewsConcernedBy(rows: ReadonlyMap<number, readonly LogRow[]>): ReadonlySet<View> {
-    for (const [id, { columns }] of this.dependencies)
-      if (rows.get(id)?.some((row) => touches(row, columns))) return new Set(this.#views.values())
-    return new Set()
+    const concerned = new Set<View>()
+    for (const [id, dependency] of this.dependencies)
+      for (const row of rows.get(id) ?? []) {
+        const views = this.#byClaim.concernedBy(row, dependency)
+        if (views === undefined) return new Set(this.#views.values())
+        for (const view of views) concerned.add(view)
+      }
+    return concerned
   }
 
   add(feed: WindowFeed): void {
     const { sight } = feed.definition
     let view = this.#views.get(sight.name)
-    if (!view) this.#views.set(sight.name, (view = new View(sight)))
+    if (!view) {
+      view = new View(sight)
+      this.#views.set(sight.name, view)
+      this.#byClaim.add(view)
+    }
     view.add(feed)
     for (const column of feed.window.query?.columns ?? [])
       this.#columns.set(column, (this.#columns.get(column) ?? 0) + 1)
@@ -112,7 +125,10 @@ export class Aspect {
   delete(feed: WindowFeed): void {
     const view = this.#views.get(feed.definition.sight.name)
     if (!view?.delete(feed)) return
-    if (view.feeds.size === 0) this.#views.delete(view.sight.name)
+    if (view.feeds.size === 0) {
+      this.#views.delete(view.sight.name)
+      this.#byClaim.delete(view)
+    }
     for (const column of feed.window.query?.columns ?? []) {
       const readers = (this.#columns.get(column) ?? 0) - 1
       if (readers > 0) this.#columns.set(column, readers)
@@ -143,11 +159,6 @@ export class Aspect {
     for (const key of keys) if (!feed.window.keys.has(key)) addTo(this.#holders, key, feed)
     feed.window.keys = keys
   }
-}
-
-function touches(row: LogRow, columns: ReadonlySet<string> | null): boolean {
-  if (row.op !== 'field_update' || columns === null || row.new === null) return true
-  return Object.keys(JSON.parse(row.new) as object).some((column) => columns.has(column))
 }
 
 /**
