@@ -64,6 +64,7 @@ export class Gateway {
   readonly #connections = new Map<GatewaySocket, Connection>()
   readonly #noting = new WeakMap<LiveSession, Grouped<Definition, void>>()
   readonly #usages: Usages
+  readonly #explained = new Set<string>()
   readonly #expiry = new Expiry<GatewaySocket>((socket) => {
     socket.emit('expired', new EncodedJson('{}'))
     socket.disconnect(true)
@@ -329,7 +330,19 @@ export class Gateway {
 
   async #define(subscription: Subscription, identity: Identity): Promise<Definition> {
     checkFilter(subscription, this.#parts.limits)
-    return this.#parts.definitions.define(subscription, identity)
+    try {
+      return await this.#parts.definitions.define(subscription, identity)
+    } catch (error) {
+      if (error instanceof RowcastError && error.cause instanceof RowcastError) this.#explain(error.cause)
+      throw error
+    }
+  }
+
+  /** Says here, once, what to grant: a client is not told that there is anything. */
+  #explain(reason: RowcastError): void {
+    if (this.#explained.has(reason.message)) return
+    this.#explained.add(reason.message) // names of roles, and of what there is: they are not without number
+    this.#parts.logger.warn({ err: reason }, 'a client was told that there is no such thing')
   }
 
   /** What may yet be followed. */
