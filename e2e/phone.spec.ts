@@ -44,3 +44,15 @@ test('on a phone the members slide in from the side', async ({ enter }) => {
   await drawer.getByRole('button', { name: 'Close the members' }).tap()
   await expect(drawer).toBeHidden()
 })
+
+test('on a phone Escape closes what is on top, and what is below stays', async ({ enter }) => {
+  const ada = await enter('Ada', phone)
+  await ada.page.getByRole('button', { name: 'Open the channels' }).tap()
+  await ada.page.getByRole('button', { name: 'Create a channel' }).tap()
+  const create = ada.page.getByRole('dialog', { name: 'Create a channel' })
+  await expect(create).toBeVisible()
+  await ada.page.keyboard.press('Escape')
+  await expect(create).toBeHidden()
+  await expect(ada.page.getByRole('dialog', { name: 'Channels' })).toBeVisible()
+  await expect(ada.page.getByRole('button', { name: 'Create a channel' })).toBeFocused()
+})

@@ -66,7 +66,7 @@ export function CreateChannel({ onClose, onCreated }: CreateChannelProps) {
         </label>
         <Switch
           label="Private"
-          hint={isPrivate ? 'Only those whom you invite see it.' : 'Everybody can find it and join in.'}
+          hint="Only those whom you invite see it."
           checked={isPrivate}
           onChange={setPrivate}
         />

@@ -3,7 +3,7 @@ import './switch.css'
 
 interface SwitchProps {
   readonly label: string
-  /** What it comes to, as it is. */
+  /** What it is to have it on. */
   readonly hint: string
   readonly checked: boolean
   readonly onChange: (checked: boolean) => void
