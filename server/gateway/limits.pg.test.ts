@@ -157,11 +157,13 @@ test('a subscription that shows too much ends and says what to do, and the other
   await using late = await attached(at.server)
   await late.subscribe({ kind: 'table', relation: 'a' })
   expect((await late.next('ended')).message).toContain('limits.rowsPerSubscription')
+  const { id: negative } = await late.subscribe(above(-1))
+  await late.next('ended', (m) => m.subscription === negative && m.code === 'limit_exceeded')
   const filtered = await late.subscribe({ ...above(1), limit: 5 })
   await late.next('snapshot', (m) => m.subscription === filtered.id && m.rows.length === 5)
   await at.admin.query(`update a set name = 'new' where id = 1`)
   await bystander.until((changes) => changes.length === 1)
-  expect(await counted(at.server, 'rowcast_ended_subscriptions_total', 'limit_exceeded')).toBe(2)
+  expect(await counted(at.server, 'rowcast_ended_subscriptions_total', 'limit_exceeded')).toBe(3)
 })
 
 test('who asks too fast is told so, loses nothing that he had, and may ask again later', async () => {

@@ -44,11 +44,15 @@ export async function* readSnapshot(
 
 function check(total: SnapshotLimits, limits: SnapshotLimits): void {
   for (const limit of ['rowsPerSubscription', 'bytesPerSubscription'] as const)
-    if (total[limit] > limits[limit])
-      throw new RowcastError(
-        'limit_exceeded',
-        `a subscription may show ${limits[limit]} ${limit === 'rowsPerSubscription' ? 'rows' : 'bytes'} (limits.${limit}), and there is more: give it a filter or a limit`,
-      )
+    if (total[limit] > limits[limit]) throw tooMuch(limit, limits)
+}
+
+export function tooMuch(limit: keyof SnapshotLimits, limits: SnapshotLimits): RowcastError {
+  const what = limit === 'rowsPerSubscription' ? 'rows' : 'bytes'
+  return new RowcastError(
+    'limit_exceeded',
+    `a subscription may show ${limits[limit]} ${what} (limits.${limit}), and there are more: give it a filter or a limit`,
+  )
 }
 
 async function* pairsOf(

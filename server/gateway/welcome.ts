@@ -13,7 +13,7 @@ import type { Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
-import type { SnapshotLimits } from './read-snapshot.ts'
+import { tooMuch, type SnapshotLimits } from './read-snapshot.ts'
 import { serve, tooSlow, type Boundary } from './serve.ts'
 import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 
@@ -184,10 +184,18 @@ export class Welcome {
       if (locked.has(relationId)) continue
       await client.query(`savepoint new_window; set local lock_timeout = ${windowLockMs}`)
       try {
-        const shown = await readShown(client, group)
+        const { rowsPerSubscription } = this.#parts.limits
+        const shown = await readShown(client, group, rowsPerSubscription)
         if (group[0]?.relation.security?.isOpaque)
           this.#parts.following.routes.observe(relationId, await relationsRead(client))
-        group.forEach((definition, i) => windows.set(nameOf(definition), shown[i] ?? new Set()))
+        group.forEach((definition, i) => {
+          const keys = shown[i] ?? new Set()
+          const isTooMany = keys.size > rowsPerSubscription
+          windows.set(
+            nameOf(definition),
+            isTooMany ? tooMuch('rowsPerSubscription', this.#parts.limits) : keys,
+          )
+        })
       } catch (error) {
         if (sqlStateOf(error) === lockNotAvailable) locked.add(relationId)
         else if (!isRefusal(error)) throw error

@@ -30,16 +30,22 @@ export function selectShown(definition: Definition, columns: string): Select {
  * The keys of the rows that subscriptions show now, each as its identity sees them and in its order. In one question.
  *
  * @param definitions of one meaning and one role: they differ only in who sees
+ * @param atMost of more than so many rows, only that they are more is told: by one key more
  */
 export async function readShown(
   client: pg.ClientBase,
   definitions: readonly Definition[],
+  atMost = Infinity,
 ): Promise<Set<KeyText>[]> {
   const [first] = definitions
   if (!first) return []
   const { relation } = first
   const claims = definitions.map(({ sight }) => sight.claims)
-  const select = selectShown(first, `${relation.keyExpression} as key, null::text as "row"`)
+  const { text, values } = selectShown(first, `${relation.keyExpression} as key, null::text as "row"`)
+  const select = {
+    text: atMost < Infinity ? `select * from (${text}) as s limit ${atMost + 1}` : text,
+    values,
+  }
   const shown = definitions.map(() => new Set<KeyText>())
   for (const { place, key } of await readAs(client, relation, claims, select)) shown[place]?.add(key)
   return shown
