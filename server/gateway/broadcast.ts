@@ -67,7 +67,7 @@ export class Broadcast {
     // Nothing is awaited and nothing can fail from here on.
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
-    for (const { aspect, feed, keys } of shifts) aspect.replaceKeys(feed, keys)
+    for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
     for (const { audiences, message } of messages) {
       const connections = audiences.flatMap((audience) => [...audience.connections])
       for (const connection of connections) connection.count(message)

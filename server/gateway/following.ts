@@ -55,7 +55,7 @@ export class Following {
     const name = nameOf(definition)
     let feed = this.#feeds.get(name)
     if (!feed) {
-      const window = hasWindow(definition) ? { query: queryOf(definition), keys } : null
+      const window = hasWindow(definition) ? { query: queryOf(definition), keys: new Set(keys) } : null
       feed = { definition, followers: new Set(), window }
       this.#feeds.set(name, feed)
       this.#relations.set(definition.relation.id, definition.relation)

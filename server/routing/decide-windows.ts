@@ -14,9 +14,14 @@ export interface Concern {
   readonly isReread: boolean
 }
 
-/** What a feed shows at the end of a batch, in its order if it has one. */
+/** What becomes of a feed at the end of a batch. It costs what changes, and not what is held, unless all had to be read again. */
 export interface Decision extends Concern {
-  readonly after: ReadonlySet<KeyText>
+  readonly entering: readonly KeyText[]
+  readonly leaving: readonly KeyText[]
+  /** Of the changed rows those that it has shown and shows. */
+  readonly staying: readonly KeyText[]
+  /** All that it shows, in its order if it has one. Null if only the changed rows were looked at. */
+  readonly after: ReadonlySet<KeyText> | null
 }
 
 export function isOrdered({ window }: WindowFeed): boolean {
@@ -41,19 +46,17 @@ export async function decideWindows(
       client,
       alike.map(({ feed }) => feed.definition),
     )
-    alike.forEach((concern, i) => decisions.push({ ...concern, after: shown[i] ?? new Set() }))
+    alike.forEach((concern, i) => decisions.push(reread(concern, shown[i] ?? new Set())))
   }
   const asked: Concern[] = []
   for (const concern of concerns.filter(({ isReread }) => !isReread)) {
     const matching = matchesOf(aspect, concern, seen, images)
-    if (matching) decisions.push({ ...concern, after: withMatches(concern, matching) })
+    if (matching) decisions.push(looked(concern, matching))
     else asked.push(concern)
   }
   for (const alike of groupsOf(asked)) {
     const matching = await readMatches(client, aspect, alike)
-    alike.forEach((concern, i) =>
-      decisions.push({ ...concern, after: withMatches(concern, matching[i] ?? []) }),
-    )
+    alike.forEach((concern, i) => decisions.push(looked(concern, matching[i] ?? [])))
   }
   return decisions
 }
@@ -106,9 +109,26 @@ async function readMatches(
   return matches
 }
 
-function withMatches({ feed, touched }: Concern, matching: readonly KeyText[]): Set<KeyText> {
-  const after = new Set(feed.window.keys)
-  for (const key of touched) after.delete(key)
-  for (const key of matching) after.add(key)
-  return after
+function reread(concern: Concern, after: ReadonlySet<KeyText>): Decision {
+  const before = concern.feed.window.keys
+  return {
+    ...concern,
+    entering: [...after].filter((key) => !before.has(key)),
+    leaving: [...before].filter((key) => !after.has(key)),
+    staying: [...concern.touched].filter((key) => before.has(key) && after.has(key)),
+    after,
+  }
+}
+
+/** @param matching which of its changed rows it shows now */
+function looked(concern: Concern, matching: readonly KeyText[]): Decision {
+  const before = concern.feed.window.keys
+  const after = new Set(matching)
+  return {
+    ...concern,
+    entering: matching.filter((key) => !before.has(key)),
+    leaving: [...concern.touched].filter((key) => before.has(key) && !after.has(key)),
+    staying: matching.filter((key) => before.has(key)),
+    after: null,
+  }
 }

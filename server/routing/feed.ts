@@ -19,5 +19,6 @@ export interface Feed<Follower = unknown> {
 /** The rows that a feed shows: as a query selects them, in its order if it has one, and as far as row security lets them be seen. */
 export interface Window {
   readonly query: Query | null
-  keys: ReadonlySet<KeyText>
+  /** Altered in place, when what a batch means has been sent. */
+  readonly keys: Set<KeyText>
 }

@@ -9,11 +9,12 @@ import type { Sight } from './sight.ts'
 import { whoSees } from './who-sees.ts'
 import type { Aspect, View, WindowFeed } from './window-index.ts'
 
-/** What the followers of a feed hold once the batch has been sent. */
+/** What the followers of a feed hold once the batch has been sent, and hold no more. */
 export interface WindowShift {
   readonly aspect: Aspect
   readonly feed: WindowFeed
-  readonly keys: ReadonlySet<KeyText>
+  readonly entering: readonly KeyText[]
+  readonly leaving: readonly KeyText[]
 }
 
 /**
@@ -44,8 +45,7 @@ export async function shiftWindows(
   await images.read(rowsToTell(decisions, byKey, isSecured))
   const net = new NetChanges(relation, byKey, images, batch)
   for (const decision of decisions) {
-    const { feed, after, touched } = decision
-    const { leaving, entering, staying } = movesIn(decision)
+    const { feed, after, touched, leaving, entering, staying } = decision
     const column = columnOf(feed.definition)
     const deliver = (all: readonly RoutedChange[]) => {
       for (const change of all) batch.deliver(feed, change, column)
@@ -53,9 +53,9 @@ export async function shiftWindows(
     for (const key of leaving) deliver(net.leaving(key))
     for (const key of entering) deliver(net.entering(key))
     for (const key of staying) deliver(isSecured ? net.staying(key) : (byKey.get(key) ?? []))
-    if (isOrdered(feed)) batch.move(feed, placesOf(after, touched, new Set(entering)))
+    if (after && isOrdered(feed)) batch.move(feed, placesOf(after, touched, new Set(entering)))
   }
-  return decisions.map(({ feed, after }) => ({ aspect, feed, keys: after }))
+  return decisions.map(({ feed, entering, leaving }) => ({ aspect, feed, entering, leaving }))
 }
 
 /** Which views see the rows that may have moved, as they are now. */
@@ -142,30 +142,14 @@ function canMove(change: RoutedChange, reads: (column: string) => boolean): bool
   return change.row.op !== 'field_update' || Object.keys(change.content).some(reads)
 }
 
-/** The rows that enter, leave and stay, of those that do not just go on as they were. */
-function movesIn({
-  feed,
-  touched,
-  isReread,
-  after,
-}: Decision): Record<'leaving' | 'entering' | 'staying', KeyText[]> {
-  const before = feed.window.keys
-  return {
-    leaving: [...(isReread ? before : touched)].filter((key) => before.has(key) && !after.has(key)),
-    entering: [...(isReread ? after : touched)].filter((key) => after.has(key) && !before.has(key)),
-    staying: [...touched].filter((key) => before.has(key) && after.has(key)),
-  }
-}
-
 /** Of which rows it takes the end of the batch to tell what has become of them, each with somebody who sees it. */
 function* rowsToTell(
   decisions: readonly Decision[],
   byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
   isNet: boolean,
 ): Iterable<[KeyText, Sight]> {
-  for (const decision of decisions) {
-    const { sight } = decision.feed.definition
-    const { entering, staying } = movesIn(decision)
+  for (const { feed, entering, staying } of decisions) {
+    const { sight } = feed.definition
     for (const key of entering) yield [key, sight]
     if (isNet) for (const key of staying) if ((byKey.get(key)?.length ?? 0) > 1) yield [key, sight]
   }

@@ -152,12 +152,18 @@ export class Aspect {
     return this.#holders.get(key) ?? []
   }
 
-  /** Notes what the followers of a feed hold from now on. */
-  replaceKeys(feed: WindowFeed, keys: ReadonlySet<KeyText>): void {
+  /** Notes what the followers of a feed hold from now on, and do not hold any more. */
+  shift(feed: WindowFeed, entering: readonly KeyText[], leaving: readonly KeyText[]): void {
     if (!this.#views.get(feed.definition.sight.name)?.feeds.has(feed)) return // its last follower has left meanwhile
-    for (const key of feed.window.keys) if (!keys.has(key)) deleteFrom(this.#holders, key, feed)
-    for (const key of keys) if (!feed.window.keys.has(key)) addTo(this.#holders, key, feed)
-    feed.window.keys = keys
+    const { keys } = feed.window
+    for (const key of leaving) {
+      keys.delete(key)
+      deleteFrom(this.#holders, key, feed)
+    }
+    for (const key of entering) {
+      keys.add(key)
+      addTo(this.#holders, key, feed)
+    }
   }
 }
 
