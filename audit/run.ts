@@ -110,7 +110,6 @@ async function bustle(
   const administer = async (): Promise<void> => {
     const random = randomFrom(seed, 'administrator')
     const client = await connections.open()
-    await client.query(`set lock_timeout = '500ms'; set deadlock_timeout = '20ms'`)
     await sleep(calmMs)
     while (elapsed() < calmMs + changingMs) {
       await changeRights(client, recorder, random, world.tables, world.rights)

@@ -34,15 +34,16 @@ export const seenFunction = `
       foreach v_relation in array relations loop
         v_rows := null;
         begin
-          select string_agg(format('%I', a.attname), ', ' order by a.attnum) into v_columns from pg_attribute as a
+          select string_agg(format('%I', a.attname), ', ' order by a.attnum), jsonb_object_agg(a.attname, true)
+            into v_columns, v_names from pg_attribute as a
            where a.attrelid = v_relation and a.attnum > 0 and not a.attisdropped
              and has_column_privilege(v_relation, a.attnum, 'select');
           if v_columns is not null then
-            execute format('select jsonb_build_object(''columns'', (select jsonb_object_agg(c, true) from unnest(%L::text[]) as c),
-              ''rows'', coalesce(jsonb_agg(to_jsonb(x) order by x), ''[]''))::text from (select %s from %s) as x',
-              '{' || v_columns || '}', v_columns, v_relation) into v_rows;
+            execute format('select jsonb_build_object(''columns'', $1, ''rows'', coalesce(jsonb_agg(to_jsonb(x) order by x), ''[]''))::text
+              from (select %s from %s) as x', v_columns, v_relation) into v_rows using v_names;
           end if;
-        exception when others then v_rows := null; -- a policy may be refused what it reads
+        -- A policy may be refused what it reads, or come to read what it decides.
+        exception when insufficient_privilege or invalid_object_definition then v_rows := null;
         end;
         v_seen := v_seen || v_rows;
       end loop;
@@ -65,10 +66,15 @@ export class Observer {
 
   /** As the database stands for this connection, its own uncommitted changes included. */
   async observe(client: pg.ClientBase): Promise<Sights> {
-    const { rows } = await client.query<{ seen: (string | null)[][] }>(
-      'select rowcast_audit.seen($1, $2::text[]::regclass[]) as seen',
-      [this.#identities, this.#tables.map(({ relation }) => relation)],
-    )
+    const relations = this.#tables.map(({ relation }) => relation)
+    const { rows } = await client
+      .query<{ seen: (string | null)[][] }>('select rowcast_audit.seen($1, $2::text[]::regclass[]) as seen', [
+        this.#identities,
+        relations,
+      ])
+      .catch((cause: unknown) => {
+        throw new Error('could not look at what everybody sees', { cause })
+      })
     const sights = (rows[0]?.seen ?? []).map((ofTables) => {
       return new Map(
         this.#tables.map((table, i) => [table.relation, this.#parse(table, ofTables[i] ?? null)]),

@@ -12,6 +12,9 @@ import { columnFor, quote, type AuditColumn, type AuditTable } from './tables.ts
 const commitLock = 'select pg_advisory_lock(7310866249043117301)'
 const commitUnlock = 'select pg_advisory_unlock(7310866249043117301)'
 
+/** Somebody nearly always has the table that is to be changed locked. */
+const rightsAttempts = 30
+
 /** Where committed transactions are written down, and what is drawn on by all who write. */
 export class Recorder {
   readonly commits: Committed[] = []
@@ -46,32 +49,32 @@ export class Recorder {
     })
   }
 
-  /** Commits what a connection has done, and looks at what everybody sees then. */
+  /** Commits what a connection has done, and looks at what everybody sees then. It must have the lock. */
   async commit(
     client: pg.ClientBase,
     { xid, what, during, isUnlogged }: Pick<Committed, 'what' | 'during' | 'isUnlogged'> & { xid: string },
   ): Promise<void> {
-    await client.query(commitLock)
-    try {
-      const committingAt = Date.now()
-      await client.query('commit')
-      const committedAt = Date.now()
-      const after = await this.observe(client)
-      this.commits.push({ xid: BigInt(xid), what, committingAt, committedAt, isUnlogged, after, during })
-    } finally {
-      await client.query(commitUnlock)
-    }
+    const committingAt = Date.now()
+    await client.query('commit')
+    const committedAt = Date.now()
+    const after = await this.observe(client)
+    this.commits.push({ xid: BigInt(xid), what, committingAt, committedAt, isUnlogged, after, during })
   }
 }
 
-/** Runs one transaction that may fail for its own reasons: a conflict with another, a lock that took too long. */
-export async function transaction(
+/**
+ * Runs one transaction that may fail for its own reasons: a conflict with another, a lock that took too long. What changes
+ * rights has the lock for commits from its beginning: it locks tables, and whoever looks at them has that lock already.
+ */
+async function transaction(
   client: pg.ClientBase,
   recorder: Recorder,
   isUnlogged: boolean,
   work: (note: (what: string) => void, during: Sights[]) => Promise<'commit' | 'rollback'>,
 ): Promise<boolean> {
-  await client.query('begin')
+  if (isUnlogged) await client.query(commitLock)
+  let isLocked = isUnlogged
+  await client.query(`begin; set local deadlock_timeout = '20ms'; set local lock_timeout = ${isUnlogged ? 50 : 1_000}`)
   try {
     const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
     const did: string[] = []
@@ -81,12 +84,16 @@ export async function transaction(
       await client.query('rollback')
       return false
     }
+    if (!isLocked) await client.query(commitLock)
+    isLocked = true
     await recorder.commit(client, { xid: rows[0]?.xid ?? '0', what: did.join('; '), during, isUnlogged })
     return true
   } catch (error) {
     await client.query('rollback')
     if (typeof (error as { code?: unknown }).code !== 'string') throw error // a mistake of the audit's own
     return false
+  } finally {
+    if (isLocked) await client.query(commitUnlock)
   }
 }
 
@@ -98,7 +105,6 @@ export async function writeRows(
   tables: readonly AuditTable[],
   isStopped: () => boolean,
 ): Promise<void> {
-  await client.query(`set deadlock_timeout = '20ms'; set lock_timeout = '1s'`)
   while (!isStopped()) {
     await transaction(client, recorder, false, async (note, during) => {
       for (let count = random.weighted({ 1: 5, 2: 3, 3: 2, 4: 1 }), i = 1; i <= Number(count); i++) {
@@ -129,7 +135,24 @@ export async function changeRights(
   rights: Rights,
 ): Promise<boolean> {
   const { sql, done } = rights.change()
-  const isChanged = await transaction(client, recorder, true, async (note) => {
+  for (let attempt = 0; attempt < rightsAttempts; attempt++) {
+    if (await changeRightsOnce(client, recorder, random, tables, sql)) {
+      done()
+      return true
+    }
+    await sleep(random.int(5, 30))
+  }
+  return false
+}
+
+function changeRightsOnce(
+  client: pg.ClientBase,
+  recorder: Recorder,
+  random: Random,
+  tables: readonly AuditTable[],
+  sql: string,
+): Promise<boolean> {
+  return transaction(client, recorder, true, async (note) => {
     await client.query(sql)
     note(sql)
     if (random.chance(0.3)) {
@@ -139,8 +162,6 @@ export async function changeRights(
     }
     return 'commit'
   })
-  if (isChanged) done()
-  return isChanged
 }
 
 function pickTable(random: Random, tables: readonly AuditTable[]): AuditTable {
