@@ -105,9 +105,12 @@ export async function meaningOf(
   }
 }
 
-/** Differs for rows of another shape, or of another table of the same name. */
+/**
+ * Differs for rows of another shape, or of another table of the same name; and for rows that row security has chosen: when it
+ * is taken off, these are not what the log goes on from.
+ */
 export function shapeOf({ relation }: Definition): string {
-  return `${relation.id} ${relation.shape}`
+  return `${relation.id} ${relation.shape}${relation.security ? ' secured' : ''}`
 }
 
 /** As `event.subscribe_row()` and its like write it: readable, but short, since an id travels with each batch. */
