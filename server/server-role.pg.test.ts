@@ -56,9 +56,10 @@ async function attached(server: RowcastServer | undefined, sub: string): Promise
   return socket
 }
 
-test('no connection of the servers is a superuser’s', async () => {
+test('no connection of the servers is a superuser’s, and their user may read no table', async () => {
   const { rows } = await admin.query(
-    `select distinct r.rolname, r.rolsuper, r.rolbypassrls
+    `select distinct r.rolname, r.rolsuper, r.rolbypassrls, has_table_privilege(r.oid, 'shop.item', 'select') as "readsTable",
+            has_table_privilege(r.oid, 'event.change', 'select') as "readsLog"
        from pg_stat_activity as a join pg_roles as r on r.oid = a.usesysid
       where a.datname = current_database() and a.application_name = 'rowcast'`,
   )
@@ -67,6 +68,8 @@ test('no connection of the servers is a superuser’s', async () => {
       rolname: new URL(database.serverUrl).username,
       rolsuper: false,
       rolbypassrls: false,
+      readsTable: false,
+      readsLog: false,
     },
   ])
 })

@@ -87,7 +87,7 @@ async function ownOrEmbedded(): Promise<Server> {
 async function createRoles(admin: pg.Client, run: string): Promise<void> {
   const [server, reader] = [serverRole(run), readerRole(run)]
   await admin.query(
-    `create role ${server} login password '${run}'; create role ${reader}; grant pg_read_all_data to ${reader}; grant ${reader} to ${server}`,
+    `create role ${server} login noinherit password '${run}'; create role ${reader}; grant pg_read_all_data to ${reader}; grant ${reader} to ${server}`,
   )
 }
 

@@ -101,6 +101,7 @@ test('everybody may call what serves to track, to follow in SQL and to name rows
     [
       // tracking
       ...['track', 'untrack', 'check_trackable', 'grant_schema_usage', 'partitions', 'keeper'],
+      ...['columns_to_except', 'excepted_columns'],
       ...['make_capture', 'register_capture', 'drop_capture', 'refresh_capture'],
       // capture, in the transactions of those who write
       ...['open_statement', 'actor', 'ring', 'bell_key', 'float_text', 'json_array', 'shape'],

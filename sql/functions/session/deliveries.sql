@@ -4,8 +4,8 @@
 --
 -- "relation" is its canonical text; key and column_name are as in the log (see event.atom_id).
 --
--- Rights are asked for now, the session owner's and, if there is one, the reader's: what may no longer be read
--- is not delivered. Raises RC009 if some of it may have been pruned.
+-- Rights are asked for now, the session owner's and, if there is one, the reader's: what may no longer be read, or
+-- of what row security shows not all, is not delivered. Raises RC009 if some of it may have been pruned.
 create or replace function event.deliveries(
   sessions uuid[], after pg_snapshot, until pg_snapshot,
   first_seq bigint default null, last_seq bigint default null, reader name default null,
@@ -36,8 +36,8 @@ begin
     join event.tracked_relation as t on t.id = d.relation_id
     join pg_catalog.pg_class as c on c.oid = t.oid
     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where not c.relrowsecurity and event.may_read(d.owner, t.oid, d.column_name)
-      and (deliveries.reader is null or event.may_read(deliveries.reader, t.oid, d.column_name))
+    where event.may_follow(d.owner, t.oid, d.column_name)
+      and (deliveries.reader is null or event.may_follow(deliveries.reader, t.oid, d.column_name))
   ),
   followed as materialized (
     select s.*, r.relation, r.key_columns

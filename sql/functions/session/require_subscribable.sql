@@ -6,10 +6,9 @@ declare
   v_session constant event.session := event.require_session(session);
   v_schema text;
   v_kind "char";
-  v_has_row_security boolean;
   v_role name;
 begin
-  select n.nspname, c.relkind, c.relrowsecurity into v_schema, v_kind, v_has_row_security
+  select n.nspname, c.relkind into v_schema, v_kind
   from pg_catalog.pg_class as c
   join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
   where c.oid = relation;
@@ -37,15 +36,17 @@ begin
     raise exception using errcode = 'RC004', message = format('%s is not tracked', relation),
       hint = 'Its owner tracks it: ' || format('select event.track(%L)', relation);
   end if;
-  if v_has_row_security then
-    raise exception using errcode = 'RC006',
-      message = format('%s has row security enabled, which live rows do not support yet: it cannot be followed', relation);
-  end if;
   foreach v_role in array array[v_session.owner, event.caller()] loop
     if not event.may_read(v_role, relation, column_name) then
       raise insufficient_privilege using
         message = format('role %I may not read %s', v_role, relation || coalesce(' column ' || quote_ident(column_name), '')),
         hint = format('Grant it: grant select on %s to %I', relation, v_role);
+    end if;
+    -- An inbox is the log as it is: it does not know which rows a role has been shown, so not which deletes are its to know.
+    if event.is_secured(relation, v_role) then
+      raise exception using errcode = 'RC006',
+        message = format('row security decides which rows of %s role %I may see: it cannot be followed in SQL', relation, v_role),
+        hint = 'Follow it as a client of a Rowcast server, which keeps account of what each client sees.';
     end if;
   end loop;
 end;
