@@ -126,6 +126,9 @@ test('C-41 who is removed loses the channel from the open page, without a reload
   await ben.open('surprise')
   await cleo.open('surprise')
   await expect(ben.message('The cake is in the cellar')).toBeVisible()
+  const tables = await ben.anotherTab('#/c/general')
+  await tables.goto('#/diff')
+  await expect(tables.page.getByRole('cell', { name: 'The cake is in the cellar' })).toBeVisible()
   await ben.page.getByRole('button', { name: 'Members: 3' }).click()
   await ben.composer.fill('I will tell')
   toBen.forget()
@@ -136,6 +139,8 @@ test('C-41 who is removed loses the channel from the open page, without a reload
   await expect(ben.channel('surprise')).toHaveCount(0)
   const left = await ben.page.content()
   for (const secret of ['cellar', 'I will tell', 'Cleo']) expect(left).not.toContain(secret)
+  await expect(tables.page.getByRole('cell', { name: 'The cake is in the cellar' })).toHaveCount(0)
+  await tables.page.close()
   await expect(cleo.page.getByRole('button', { name: 'Members: 2' })).toBeVisible()
 
   await ada.send('Ben nearly found the cellar')

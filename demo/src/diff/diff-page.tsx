@@ -1,12 +1,14 @@
 import { useEffect, useState } from 'react'
 import { IconButton } from '../ui/icon-button.tsx'
 import { LiveDiff } from './live-diff.tsx'
+import { useLostChannels } from './use-lost-channels.ts'
 import { useTrackedRelations } from './use-tracked-relations.ts'
 import './diff-page.css'
 
 /** What any tracked table gained, lost and changed since one began to watch. */
 export function DiffPage({ onOpenMenu }: { onOpenMenu: (() => void) | undefined }) {
   const tracked = useTrackedRelations()
+  const lost = useLostChannels()
   const [chosen, setChosen] = useState('public.message')
   const relations = tracked.status === 'ready' ? tracked.relations : []
   const relation = relations.find(({ relation }) => relation === chosen) ?? relations[0]
@@ -56,7 +58,8 @@ export function DiffPage({ onOpenMenu }: { onOpenMenu: (() => void) | undefined 
           </p>
         </div>
       )}
-      {relation && <LiveDiff key={relation.relation} relation={relation} />}
+      {/* What one may no longer see is not shown as deleted either: the comparison begins anew. */}
+      {relation && <LiveDiff key={`${relation.relation} ${lost}`} relation={relation} />}
     </main>
   )
 }
