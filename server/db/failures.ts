@@ -39,3 +39,14 @@ export function sqlStateOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : undefined
 }
+
+/**
+ * What may be said to a client of a refusal of PostgreSQL's. On values it speaks of what the client has sent, and on an operator of types. Everything
+ * else may name tables, columns, functions and constraints that the client is not to know of, as a policy's do.
+ */
+export function tellable(error: unknown): string {
+  const code = sqlStateOf(error)
+  const message = error instanceof Error ? error.message : ''
+  if (code?.startsWith('22') || message.startsWith('operator does not exist:')) return message
+  return `PostgreSQL refuses that${code === undefined ? '' : ` (${code})`}, and the server's log says why`
+}

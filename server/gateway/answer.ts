@@ -33,12 +33,16 @@ export async function mapLimited<T, U>(
   return results
 }
 
+/** A message names values, and a client may send long ones. */
+const longestMessage = 1_000
+
 /** What the client did wrong is its answer; all else is thrown. */
 export async function replyTo<T>(work: () => Promise<T>): Promise<Reply<T>> {
   try {
     return { ok: true, value: await work() }
   } catch (error) {
-    if (error instanceof RowcastError) return { ok: false, code: error.code, message: error.message }
+    if (error instanceof RowcastError)
+      return { ok: false, code: error.code, message: error.message.slice(0, longestMessage) }
     throw error
   }
 }

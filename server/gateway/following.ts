@@ -1,7 +1,7 @@
 import type { KeyText } from '../../shared/change.ts'
 import { RowcastError, sqlStates, type ErrorCode } from '../../shared/errors.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
-import type { Definition } from '../routing/definition.ts'
+import { notReadable, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { Routes } from '../routing/routes.ts'
 import { hasWindow, queryOf } from '../routing/shown.ts'
@@ -162,6 +162,6 @@ export function nameOf({ id, relation, sight }: Definition): string {
 function reasonOf(error: unknown): { code: ErrorCode; message: string } {
   if (error instanceof RowcastError) return { code: error.code, message: error.message }
   if ((error as { code?: unknown } | null)?.code === sqlStates.permission_denied)
-    return { code: 'permission_denied', message: (error as Error).message }
+    return { code: 'permission_denied', message: notReadable }
   return { code: 'internal', message: 'the server could not read this subscription; its log says why' }
 }

@@ -333,7 +333,9 @@ export class Gateway {
     try {
       return await this.#parts.definitions.define(subscription, identity)
     } catch (error) {
-      if (error instanceof RowcastError && error.cause instanceof RowcastError) this.#explain(error.cause)
+      if (!(error instanceof RowcastError)) throw error
+      if (error.cause instanceof RowcastError) this.#explain(error.cause)
+      else if (error.cause) this.#parts.logger.info({ err: error.cause }, 'PostgreSQL refuses a subscription')
       throw error
     }
   }

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { KeyText, Value } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import type { Order, Predicate } from '../../shared/subscription.ts'
-import { isRefusal } from '../db/failures.ts'
+import { isRefusal, tellable } from '../db/failures.ts'
 import { queryAs, type Identity } from '../session/identity.ts'
 import { fieldExpression, unknownColumn, type ColumnInfo, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
@@ -34,11 +34,9 @@ export async function canonicalKey(
     return found.key_text
   } catch (error) {
     if (!isRefusal(error)) throw error
-    throw new RowcastError(
-      'invalid_key',
-      `${JSON.stringify(key)} is no key of ${name}: ${messageOf(error)}`,
-      { cause: error },
-    )
+    throw new RowcastError('invalid_key', `${JSON.stringify(key)} is no key of ${name}: ${tellable(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -158,7 +156,7 @@ async function canonicalValues(
     if (!isRefusal(error)) throw error
     throw new RowcastError(
       'invalid_filter',
-      `${JSON.stringify(values)} does not fit ${relation.name} column ${column}, which is ${info.type}: ${messageOf(error)}`,
+      `${JSON.stringify(values)} does not fit ${relation.name} column ${column}, which is ${info.type}: ${tellable(error)}`,
       { cause: error },
     )
   }
@@ -177,8 +175,4 @@ function plainValue(type: string | undefined, value: Value): Value | undefined {
     return value
   if (type === 'boolean' && typeof value === 'boolean') return value
   return undefined
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
 import { RowcastError, sqlStates } from '../../shared/errors.ts'
-import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
+import { isRefusal, lockNotAvailable, sqlStateOf, tellable } from '../db/failures.ts'
 import { formatColumnId, formatFieldId, formatRowId } from '../../shared/identifiers.ts'
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { assume, type Identity } from '../session/identity.ts'
-import { canonicalKey, canonicalQuery, messageOf } from './canonical.ts'
+import { canonicalKey, canonicalQuery } from './canonical.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
 import { asQuery, filteredSelect } from './select.ts'
@@ -122,10 +122,13 @@ function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
+/** A right may be missing on what a policy reads: that has a name, which is not for clients. */
+export const notReadable = "a right to read this is missing; the server's log says which"
+
 /** Who follows a locked table is not kept waiting for the answer, but for the rows. */
 const lockTimeoutMs = 100
 
-/** Lets PostgreSQL plan the query as the identity, so that what it would refuse is refused at once and by its own words. */
+/** Lets PostgreSQL plan the query as the identity, so that what it would refuse is refused at once. */
 async function tryOut(
   pool: pg.Pool,
   relation: RelationInfo,
@@ -143,8 +146,8 @@ async function tryOut(
     if (sqlStateOf(error) === lockNotAvailable) return // it is refused when it is read, if it is
     if (!isRefusal(error)) throw error
     if (sqlStateOf(error) === sqlStates.permission_denied)
-      throw new RowcastError('permission_denied', messageOf(error), { cause: error })
-    throw new RowcastError('invalid_filter', `${relation.name}: ${messageOf(error)}`, { cause: error })
+      throw new RowcastError('permission_denied', notReadable, { cause: error })
+    throw new RowcastError('invalid_filter', `${relation.name}: ${tellable(error)}`, { cause: error })
   } finally {
     await client.query('rollback').catch(() => undefined)
     client.release()
