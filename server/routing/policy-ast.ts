@@ -1,4 +1,4 @@
-import type { ColumnRef, Node } from 'libpg-query'
+import type { ColumnRef, Node, SelectStmt } from 'libpg-query'
 import { loadModule, parse } from 'libpg-query'
 import { deparse } from 'pgsql-deparser'
 
@@ -33,12 +33,19 @@ export function soleTarget(statement: Node | null | undefined): Node | null {
  */
 export async function writeExpression(expression: Node): Promise<string | null> {
   const target: Node = { ResTarget: { val: expression } }
-  const text = await deparse({
-    SelectStmt: { targetList: [target], limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' },
+  const sql = await writeSelect({
+    targetList: [target],
+    limitOption: 'LIMIT_OPTION_DEFAULT',
+    op: 'SETOP_NONE',
   })
-  const sql = text.replace(/^select\s+/i, '')
-  const read = await parseExpression(sql).catch(() => null)
-  return read && fingerprint(read) === fingerprint(expression) ? sql : null
+  return sql?.replace(/^select\s+/i, '') ?? null
+}
+
+/** As `writeExpression`. */
+export async function writeSelect(select: SelectStmt): Promise<string | null> {
+  const sql = await deparse({ SelectStmt: select })
+  const read = await parseStatement(sql)
+  return read && fingerprint(read) === fingerprint({ SelectStmt: select }) ? sql : null
 }
 
 /** The same for equal trees, wherever they stand in a text. */
@@ -84,6 +91,25 @@ export function columnOf(node: Node | undefined): { alias: string; name: string 
   if (!node || !('ColumnRef' in node)) return null
   const [alias, name, ...rest] = namesOf(node.ColumnRef.fields) ?? []
   return alias !== undefined && name !== undefined && rest.length === 0 ? { alias, name } : null
+}
+
+/** With other nodes in place of columns. What `by` gives nothing for stays. */
+export function replaceColumns<T>(
+  tree: T,
+  by: (column: { alias: string; name: string }) => Node | undefined,
+): T {
+  if (Array.isArray(tree)) return tree.map((each) => replaceColumns<unknown>(each, by)) as T
+  if (typeof tree !== 'object' || tree === null) return tree
+  const at = columnOf(tree as unknown as Node)
+  const other = at && by(at)
+  if (other) return other as T
+  return Object.fromEntries(
+    Object.entries(tree).map(([name, value]) => [name, replaceColumns<unknown>(value, by)]),
+  ) as T
+}
+
+export function asText(node: Node): Node {
+  return { TypeCast: { arg: node, typeName: { names: [string('text')], typemod: -1 } } }
 }
 
 export function constant(boolval: boolean): Node {

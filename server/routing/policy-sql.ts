@@ -435,7 +435,7 @@ function placeOf(name: string, scope: Scope): Place | null {
 }
 
 /** A varchar is compared as the text that it is. */
-function withoutTextCast(node: Node, alias: string, relation: PolicedRelation): Node {
+export function withoutTextCast(node: Node, alias: string, relation: PolicedRelation): Node {
   if (
     !('TypeCast' in node) ||
     !node.TypeCast.arg ||

@@ -41,6 +41,8 @@ export interface PolicedColumn {
   readonly isGenerated: boolean
   /** Two values are equal in SQL exactly when they look the same. */
   readonly isBytewise: boolean
+  /** Its texts are not compared as the database compares them otherwise. */
+  readonly hasOwnCollation: boolean
   /** The role may select it. */
   readonly isGranted: boolean
 }

@@ -3,9 +3,9 @@ import type pg from 'pg'
 import { isRefusal } from '../db/failures.ts'
 import { asIdentity } from './as-identity.ts'
 import { namesOf, parseExpression, qualify, walk, writeExpression } from './policy-ast.ts'
-import { branchesOf } from './policy-branches.ts'
+import { isSame, joinOf, type PolicyJoin } from './policy-join.ts'
 import { PolicyFunctions } from './policy-functions.ts'
-import { claimsAlias, NotUnderstood, understand, type Conditions, type Understood } from './policy-sql.ts'
+import { NotUnderstood, understand, type Conditions, type Understood } from './policy-sql.ts'
 import { readPolicies, type PolicedRelation, type Policy } from './read-policies.ts'
 
 /**
@@ -48,19 +48,6 @@ export interface DependencyKey {
   readonly place: number | null
   /** Place in `RowSecurity.claims`. */
   readonly claim: number
-}
-
-/** The policies as conditions over the relation's row `t` and a row `s` of claim values: v1, v2 … An identity sees a row if one of them holds. */
-export interface PolicyJoin {
-  /** The types of the claims. */
-  readonly types: readonly string[]
-  readonly branches: readonly PolicyBranch[]
-}
-
-export interface PolicyBranch {
-  readonly condition: string
-  /** Places of the claims in it. None: who sees a row at all sees it by this branch. */
-  readonly claims: readonly number[]
 }
 
 /**
@@ -125,29 +112,15 @@ async function asFarAsUnderstood(
   const types = await typesOf(client, role, claims)
   if (!types) return null
   if (!types.every(({ isPlain }) => isPlain)) return { claims, types, keys: understood.keys, join: null }
-  const names = new Map([...relations.values()].map((each) => [`${each.schema}.${each.name}`, each]))
-  const branches = branchesOf(understood.condition, names)
-  const written = await allWritten(branches)
-  const join = written && {
-    types: types.map(({ name }) => name),
-    branches: written.map((condition, n) => ({ condition, claims: claimsOf(branches[n]) })),
-  }
   const isOurs = [...relations.values()].every((each) => each.isOpenToServer)
-  return { claims, types, keys: understood.keys, join: isOurs ? join : null }
+  const names = types.map(({ name }) => name)
+  const join = isOurs ? await joinOf(understood.condition, relation, relations, names) : null
+  return { claims, types, keys: understood.keys, join }
 }
 
 async function allWritten(expressions: readonly Node[]): Promise<string[] | null> {
   const written = await Promise.all(expressions.map(writeExpression))
   return written.every((sql) => sql !== null) ? written : null
-}
-
-function claimsOf(condition: Node | undefined): number[] {
-  const claims = new Set<number>()
-  walk(condition, (type, { fields }: ColumnRef) => {
-    const [alias, name] = (type === 'ColumnRef' && namesOf(fields)) || []
-    if (alias === claimsAlias && name) claims.add(Number(name.slice(1)) - 1)
-  })
-  return [...claims].sort((a, b) => a - b)
 }
 
 const typesSql = `
@@ -235,11 +208,6 @@ function whatIsRead(
   return { columns: columnsOf(relation.oid), dependencies, unobserved: [...unobserved], isOpaque }
 }
 
-/** Types of which two values are equal exactly when their texts are, in the log as anywhere. */
-const integers = /^(smallint|integer|bigint)$/
-const texts = /^(text|character varying)$/
-const others = /^(boolean|uuid|date)$/
-
 function keyOf(
   id: number,
   relations: ReadonlyMap<number, PolicedRelation>,
@@ -249,12 +217,7 @@ function keyOf(
   if (!relation || more.length > 0) return null
   const fitting = (keys.get(relation.oid) ?? []).find((key) => {
     const column = relation.columns.get(key.column)
-    const claim = types[key.claim]?.name ?? ''
-    if (!column) return false
-    if (texts.test(column.type)) return column.isBytewise && texts.test(claim)
-    return integers.test(column.type)
-      ? integers.test(claim)
-      : others.test(column.type) && claim === column.type
+    return column !== undefined && isSame(column, types[key.claim]?.name ?? '', false)
   })
   if (!fitting) return null
   const place = relation.keyColumns.indexOf(fitting.column)

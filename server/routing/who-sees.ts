@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
 import { isRefusal } from '../db/failures.ts'
 import type { RelationInfo } from './catalogue.ts'
 import { readAs } from './read-as.ts'
-import type { PolicyBranch, PolicyJoin } from './row-security.ts'
-import { quote, selectByKeys } from './select.ts'
+import type { PolicyJoin } from './policy-join.ts'
+import { quote, selectByKeys, type Select } from './select.ts'
 import type { Sight } from './sight.ts'
 
 /**
@@ -42,18 +43,11 @@ async function seenByJoin(
 ): Promise<Map<KeyText, Sight[]> | null> {
   await client.query('savepoint rowcast_join')
   try {
-    const { rows } = await client.query(joinQuery(relation, join, sights, keys))
-    const asked = new Set(keys)
-    const seen = new Map<KeyText, Set<Sight> | null>()
-    for (const { key, n } of rows as { key: KeyText; n: number | null }[]) {
-      if (!asked.has(key)) continue
-      const before = seen.get(key)
-      if (n === null) seen.set(key, null)
-      else if (before) before.add(sights[n - 1]!)
-      else if (before === undefined) seen.set(key, new Set([sights[n - 1]!]))
-    }
+    const seen = new Seen(sights, keys)
+    const isFound = await addFound(client, relation, join, keys, seen)
+    if (!isFound) await addJoined(client, relation, join, keys, seen)
     await client.query('release savepoint rowcast_join')
-    return new Map([...seen].map(([key, by]) => [key, by ? [...by] : [...sights]]))
+    return seen.byKey
   } catch (error) {
     if (!isRefusal(error)) throw error
     await client.query('rollback to savepoint rowcast_join')
@@ -61,34 +55,146 @@ async function seenByJoin(
   }
 }
 
-/** Yields `key` and `n`, the place of the sight from 1; without it, all see the row. */
-function joinQuery(
-  relation: RelationInfo,
-  { types, branches }: PolicyJoin,
-  sights: readonly Sight[],
-  keys: readonly KeyText[],
-): { text: string; values: unknown[] } {
-  const key = quote('rowcast key')
-  const rows = selectByKeys(relation, null, `t.*, ${relation.keyExpression} as ${key}`, keys)
-  const parameters = new Map<number, number>()
-  const values: unknown[] = [rows.values]
-  const parameter = (claim: number): string => {
-    let place = parameters.get(claim)
-    if (place === undefined) {
-      place = values.push(sights.map((sight) => sight.values?.[claim] ?? null))
-      parameters.set(claim, place)
-    }
-    return `$${place}::text[]`
+/** Who sees what, as it is found out. */
+class Seen {
+  readonly sights: readonly Sight[]
+  readonly #byKey: Map<KeyText, Set<Sight> | 'all'>
+
+  constructor(sights: readonly Sight[], keys: readonly KeyText[]) {
+    this.sights = sights
+    this.#byKey = new Map(keys.map((key) => [key, new Set()]))
   }
-  const selects = branches.map(({ condition, claims }: PolicyBranch) => {
-    const from = `(${rows.text}) as t`
-    if (claims.length === 0) return `select t.${key} as key, null::int8 as n from ${from} where ${condition}`
-    const names = claims.map((claim) => `v${claim + 1}`)
-    const typed = claims.map((claim, n) => `u.${names[n]}::${types[claim]} as ${names[n]}`)
-    const each = `select u.n, ${typed.join(', ')} from unnest(${claims.map(parameter).join(', ')}) with ordinality as u (${names.join(', ')}, n)`
-    return `select t.${key} as key, s.n from ${from} cross join (${each}) as s where ${condition}`
+
+  get byKey(): Map<KeyText, Sight[]> {
+    const byKey = new Map<KeyText, Sight[]>()
+    for (const [key, by] of this.#byKey)
+      if (by === 'all') byKey.set(key, [...this.sights])
+      else if (by.size > 0) byKey.set(key, [...by])
+    return byKey
+  }
+
+  /** Nothing, of a key that is not asked for. */
+  add(key: KeyText, sights: Iterable<Sight>): void {
+    const before = this.#byKey.get(key)
+    if (before instanceof Set) for (const sight of sights) before.add(sight)
+  }
+
+  addAll(key: KeyText): void {
+    if (this.#byKey.has(key)) this.#byKey.set(key, 'all')
+  }
+}
+
+/**
+ * Far more claims than there are sights may see a row, as in a channel of which all are members and few are here: so many
+ * are looked at.
+ */
+const maxFound = 5_000
+
+/**
+ * PostgreSQL is asked for the claims that see the rows, and need not be told of the sights at all. False, and nothing added,
+ * if the policies do not say them, or if they are too many.
+ */
+async function addFound(
+  client: pg.ClientBase,
+  relation: RelationInfo,
+  { branches, columns }: PolicyJoin,
+  keys: readonly KeyText[],
+  seen: Seen,
+): Promise<boolean> {
+  const width = Math.max(...branches.map(({ claims }) => claims.length))
+  const places = Array.from({ length: width }, (_, n) => n)
+  const rows = rowsSql(relation, columns, keys)
+  const selects: string[] = []
+  for (const [n, { found, claims }] of branches.entries()) {
+    if (found === null) return false
+    const values = places.map((place) => {
+      const claim = claims[place]
+      return `${claim === undefined ? 'null' : `b.v${claim + 1}`} as c${place}`
+    })
+    selects.push(`select ${[`${n} as branch`, 'b.key', ...values].join(', ')} from (${found}) as b`)
+  }
+  const text = `with ${rows.text} ${selects.join(' union all ')} limit ${maxFound + 1}`
+  const name = `rowcast_who_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+  const { rows: found } = await client.query<{
+    branch: number
+    key: KeyText
+    [claim: `c${number}`]: string | null
+  }>({
+    name,
+    text,
+    values: [rows.values],
   })
-  return { text: selects.join(' union all '), values }
+  if (found.length > maxFound) return false
+  const indexes = branches.map(({ claims }) => byValues(seen.sights, claims))
+  for (const row of found) {
+    const claims = branches[row.branch]?.claims ?? []
+    if (claims.length === 0) seen.addAll(row.key)
+    else seen.add(row.key, indexes[row.branch]?.get(nameOf(claims.map((_, n) => row[`c${n}`] ?? null))) ?? [])
+  }
+  return true
+}
+
+/** Sights by the values of these claims; those that lack one are not in it, for nothing equals null. */
+function byValues(sights: readonly Sight[], claims: readonly number[]): Map<string | null, Sight[]> {
+  const index = new Map<string | null, Sight[]>()
+  if (claims.length > 0)
+    for (const sight of sights)
+      addToList(index, nameOf(claims.map((claim) => sight.values?.[claim] ?? null)), sight)
+  index.delete(null)
+  return index
+}
+
+function addToList<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
+}
+
+function nameOf(values: readonly (string | null)[]): string | null {
+  if (values.includes(null)) return null
+  return values.length === 1 ? (values[0] ?? null) : JSON.stringify(values)
+}
+
+async function addJoined(
+  client: pg.ClientBase,
+  relation: RelationInfo,
+  { branches, columns, types }: PolicyJoin,
+  keys: readonly KeyText[],
+  seen: Seen,
+): Promise<void> {
+  const { sights } = seen
+  const rows = rowsSql(relation, columns, keys)
+  const used = types
+    .map((_, claim) => claim)
+    .filter((claim) => branches.some(({ claims }) => claims.includes(claim)))
+  const names = used.map((claim) => `v${claim + 1}`)
+  const typed = used.map((claim, n) => `u.${names[n]}::${types[claim]} as ${names[n]}`)
+  const parameters = used.map((_, n) => `$${n + 2}::text[]`)
+  const selects = branches.map(
+    ({ joined, claims }) =>
+      `select b.key, ${claims.length > 0 ? 'b.n' : 'null::int8'} as n from (${joined}) as b`,
+  )
+  const sightsSql = `rowcast_sights as materialized (select ${['u.n', ...typed].join(', ')} from unnest(${parameters.join(', ')}) with ordinality as u (${[...names, 'n'].join(', ')}))`
+  const { rows: joined } = await client.query<{ key: KeyText; n: string | null }>({
+    text: `with ${[rows.text, ...(used.length > 0 ? [sightsSql] : [])].join(', ')} ${selects.join(' union all ')}`,
+    values: [rows.values, ...used.map((claim) => sights.map(({ values }) => values?.[claim] ?? null))],
+  })
+  for (const { key, n } of joined) {
+    if (n === null) seen.addAll(key)
+    else seen.add(key, sights.slice(Number(n) - 1, Number(n)))
+  }
+}
+
+/** The rows in question, of which PostgreSQL is to make a table before anything else. */
+function rowsSql(relation: RelationInfo, columns: readonly string[], keys: readonly KeyText[]): Select {
+  const read = columns.map((column) => `t.${quote(column)}`)
+  const { text, values } = selectByKeys(
+    relation,
+    null,
+    [...read, `${relation.keyExpression} as "rowcast key"`].join(', '),
+    keys,
+  )
+  return { text: `rowcast_rows as materialized (${text})`, values }
 }
 
 async function seenByEach(

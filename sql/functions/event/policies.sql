@@ -36,6 +36,7 @@ as $$
         'name', a.attname, 'type', format_type(a.atttypid, -1), 'isGenerated', a.attgenerated <> '',
         'isBytewise', event.is_identity_type(a.atttypid, coalesce((
           select l.collisdeterministic from pg_catalog.pg_collation as l where l.oid = a.attcollation), true)),
+        'hasOwnCollation', a.attcollation not in (0, 'pg_catalog."default"'::regcollation),
         'isGranted', has_column_privilege(policies.role, c.oid, a.attnum, 'select')) order by a.attnum)
       from pg_catalog.pg_attribute as a
       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
