@@ -19,3 +19,28 @@ test('pages of this server and of the origins named may connect, others may not'
   ])
     expect(isAllowedOrigin(request({ host, origin }), allowed), origin).toBe(false)
 })
+
+test('a request that a browser sends for another page without saying for which may not connect', () => {
+  const allowed = ['https://app.example.org']
+  for (const site of ['same-origin', 'none'])
+    expect(isAllowedOrigin(request({ host: 'a', 'sec-fetch-site': site }), allowed), site).toBe(true)
+  for (const site of ['cross-site', 'same-site', 'anything'])
+    expect(isAllowedOrigin(request({ host: 'a', 'sec-fetch-site': site }), allowed), site).toBe(false)
+  // A page that may connect says its origin as well.
+  const named = { host: 'a', origin: 'https://app.example.org', 'sec-fetch-site': 'cross-site' }
+  expect(isAllowedOrigin(request(named), allowed)).toBe(true)
+})
+
+test('an origin that only looks like one is none', () => {
+  const host = 'app.example.org'
+  for (const origin of [
+    'https://app.example.org, https://evil.example',
+    'https://app.example.org@evil.example',
+    'https://evil.example/app.example.org',
+    'https://evil.example#app.example.org',
+    'app.example.org',
+    '',
+  ])
+    expect(isAllowedOrigin(request({ host, origin }), []), origin).toBe(false)
+  expect(isAllowedOrigin(request({ origin: 'https://app.example.org' }), [])).toBe(false)
+})
