@@ -61,7 +61,10 @@ export class AccessWatch {
   }
 
   /**
-   * A connection goes on with other claims of the same user: what it follows is asked for again, and read afresh as these see it.
+   * A connection goes on with other claims of the same user: what it follows is asked for again. If these see anything
+   * else of it than those of before, all is read afresh.
+   *
+   * @throws {RowcastError} `disconnected` if it has gone, or its time has been over, before that could be said
    */
   async identify(connection: Connection, identity: Identity): Promise<void> {
     const definitions = new Map<SubscriptionId, Definition>()
@@ -73,9 +76,16 @@ export class AccessWatch {
         if (definition) definitions.set(id, definition)
       })
     }
-    if (!connection.isOpen) return
+    if (!connection.isOpen) throw new RowcastError('disconnected', 'the client has gone')
     const all = [...connection.wanted.keys()].flatMap((id) => definitions.get(id) ?? [])
-    this.#parts.welcome.identify(connection, identity, all)
+    const isSame = (definition: Definition): boolean => {
+      const { id } = definition
+      const followed = [connection.feeds.get(id)?.definition, connection.pending.get(id)?.definition]
+      return followed.every((before) => !before || nameOf(before) === nameOf(definition))
+    }
+    const { following, welcome } = this.#parts
+    if (all.every(isSame)) following.identify(connection, identity)
+    else welcome.identify(connection, identity, all)
   }
 
   async #run(): Promise<void> {

@@ -104,34 +104,13 @@ describe('renewal on an open connection', () => {
     await socket[Symbol.asyncDispose]()
   })
 
-  test('with other claims gives everything afresh, as one', async () => {
+  test('with other claims that see the same reads nothing again either', async () => {
     const [socket] = await attach(await tokenOf('ann'))
-    await socket.subscribe({ kind: 'column', relation: 'note', column: 'id' })
-    await isTold(socket, await write())
     const seen = socket.messages.length
     expect(await renew(socket, await tokenOf('ann', 60_000, { team: 7 }))).toMatchObject({ ok: true })
-    await socket.next('progress', () => true, seen)
-    const messages = socket.messages.slice(seen).filter((m) => m.event !== 'snapshot' || m.message.done)
-    expect(messages.map(({ event }) => event)).toEqual(['catch_up', 'snapshot', 'snapshot', 'progress'])
     await isTold(socket, await write())
+    expect(new Set(socket.messages.slice(seen).map(({ event }) => event))).not.toContain('snapshot')
     await socket[Symbol.asyncDispose]()
-  })
-
-  test('leaves the other connections of the session alone', async () => {
-    const [one, { session }] = await attach(await tokenOf('ann'))
-    const [other] = await attach(await tokenOf('ann'), session)
-    const seen = other.messages.length
-    const before = one.messages.length
-    expect(await renew(one, await tokenOf('ann', 60_000, { team: 7 }))).toMatchObject({ ok: true })
-    await one.next('catch_up', undefined, before)
-    await one.next('progress', undefined, before) // it is live again
-    const id = await write()
-    for (const socket of [one, other])
-      await socket.next('batch', ({ transactions }) =>
-        transactions.some(({ changes }) => changes.some(({ key }) => key === `[${id}]`)),
-      )
-    expect(other.messages.slice(seen).some(({ event }) => event === 'catch_up')).toBe(false)
-    for (const socket of [one, other]) await socket[Symbol.asyncDispose]()
   })
 
   test('as somebody else is refused, as is whatever is not accepted; what was before goes on', async () => {

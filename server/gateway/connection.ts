@@ -87,6 +87,7 @@ export class Connection {
   readonly pending = new Map<SubscriptionId, Pending>()
   readonly feeds = new Map<SubscriptionId, Feed<Audience>>()
   #audience: Audience
+  #renewed: Promise<unknown> = Promise.resolve()
   readonly #maxBufferedBytes: number
   #missing: Missing | undefined
   /** The client holds back what comes, up to the next `progress`. */
@@ -122,12 +123,6 @@ export class Connection {
   leave(): void {
     this.session.connections.delete(this)
     this.#audience.connections.delete(this)
-  }
-
-  /** Any claim may matter to what it is shown, also those that say how long they last. */
-  get dependsOnAllClaims(): boolean {
-    const definitions = [...this.feeds.values(), ...this.pending.values()].map(({ definition }) => definition)
-    return definitions.some(({ sight }) => sight.values === null)
   }
 
   /** Something may be sent to it: it is there, and its time is not over. */
@@ -218,11 +213,25 @@ export class Connection {
     if (wasLive) this.#leaveRooms()
     this.#missing = { ...(this.#missing ?? nothing()), from: null }
     this.#isWhole = false
+    this.enter(identity)
+    return wasLive
+  }
+
+  /** Lets it become somebody else, one after the other: in the end it is who it was said to be last. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const working = this.#renewed.then(work)
+    this.#renewed = working.catch(() => undefined)
+    return working
+  }
+
+  /** Goes on with other claims: it belongs to those of its session that have the same. */
+  enter(identity: Identity): void {
+    if (this.isLive) this.#leaveRooms()
     this.#audience.connections.delete(this)
     this.socket.data.identity = identity
     this.#audience = this.session.audienceOf(identity)
     this.#audience.connections.add(this)
-    return wasLive
+    if (this.isLive) this.#joinRooms()
   }
 
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
@@ -262,8 +271,12 @@ export class Connection {
     for (const batch of this.#backlog) this.emit('batch', batch)
     this.#dropBacklog()
     this.#missing = undefined
-    void this.socket.join([this.#audience.room, liveRoom])
+    this.#joinRooms()
     return true
+  }
+
+  #joinRooms(): void {
+    void this.socket.join([this.#audience.room, liveRoom])
   }
 
   #leaveRooms(): void {

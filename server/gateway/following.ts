@@ -6,6 +6,7 @@ import type { Feed } from '../routing/feed.ts'
 import { Routes } from '../routing/routes.ts'
 import { hasWindow, queryOf } from '../routing/shown.ts'
 import type { RelationInfo } from '../routing/catalogue.ts'
+import type { Identity } from '../session/identity.ts'
 import type { Connection, Audience } from './connection.ts'
 
 /** Who follows what on this server. A feed lives while a session follows it. */
@@ -68,6 +69,17 @@ export class Following {
     }
     feed.followers.add(connection.audience)
     connection.feeds.set(definition.id, feed)
+  }
+
+  /** A connection goes on with other claims, which see the same of all that it follows. */
+  identify(connection: Connection, identity: Identity): void {
+    const former = connection.audience
+    connection.enter(identity)
+    for (const [id, feed] of connection.feeds) {
+      if (![...former.connections].some((other) => other.feeds.get(id) === feed))
+        feed.followers.delete(former)
+      feed.followers.add(connection.audience)
+    }
   }
 
   unfollow(connection: Connection, id: SubscriptionId): void {

@@ -21,7 +21,7 @@ import {
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
-import { isSameButForTime, isSameUser, type Identity } from '../session/identity.ts'
+import { isSameUser, type Identity } from '../session/identity.ts'
 import { Grouped } from '../session/grouped.ts'
 import type { SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
@@ -151,7 +151,7 @@ export class Gateway {
       ['ack', { answer: (request) => this.#acknowledge(socket, parse(ackSchema, request)) }],
       [
         'authenticate',
-        { answer: (request) => this.#authenticate(socket, parse(authenticateSchema, request)) },
+        { answer: async (request) => this.#authenticate(socket, parse(authenticateSchema, request)) },
       ],
     ])
   }
@@ -241,18 +241,25 @@ export class Gateway {
     { subscription }: SubscribeRequest,
   ): Promise<Subscribed> {
     const connection = this.#attached(socket)
-    const { welcome, access } = this.#parts
-    const { session, identity } = connection
-    const definition = await this.#define(subscription, identity)
+    const { welcome } = this.#parts
+    const { session } = connection
+    let { identity } = connection
+    let definition = await this.#define(subscription, identity)
     const isNew = !connection.wanted.has(definition.id)
     if (isNew) this.#allowanceOf(usage, session).take(definition)
     connection.wanted.set(definition.id, subscription)
-    await this.#note(session, definition).catch((error: unknown) => {
+    try {
+      await this.#note(session, definition)
+      while (connection.identity !== identity) {
+        // It has got other claims meanwhile, which may see something else of it.
+        identity = connection.identity
+        definition = await this.#define(subscription, identity)
+      }
+    } catch (error) {
       if (isNew) connection.wanted.delete(definition.id)
       throw error
-    })
-    if (connection.identity !== identity) await access.identify(connection, connection.identity)
-    else if (connection.wanted.has(definition.id))
+    }
+    if (connection.wanted.has(definition.id))
       connection.pending.set(definition.id, { definition, isHeld: false, isShown: false })
     setImmediate(() => welcome.await(connection))
     return describe(definition)
@@ -301,8 +308,13 @@ export class Gateway {
   }
 
   /** The same user goes on with what it has just got: a token that lasts longer, or claims that allow more or less. */
-  async #authenticate(socket: GatewaySocket, { auth }: AuthenticateRequest): Promise<Lasting> {
+  #authenticate(socket: GatewaySocket, { auth }: AuthenticateRequest): Promise<Lasting> {
     const connection = this.#attached(socket)
+    return connection.inTurn(() => this.#renew(connection, auth))
+  }
+
+  async #renew(connection: Connection, auth: AuthenticateRequest['auth']): Promise<Lasting> {
+    const { socket } = connection
     const { authenticate, logger, access } = this.#parts
     const identity = await identityOf(socket, authenticate, logger, auth)
     if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
@@ -311,10 +323,8 @@ export class Gateway {
         'identity_changed',
         'this connection belongs to another user: close this client and make another one',
       )
-    this.#expiry.set(socket, identity.expiresAt)
-    const isSame = isSameButForTime(identity, connection.identity) && !connection.dependsOnAllClaims
-    if (isSame) socket.data.identity = identity
-    else await access.identify(connection, identity)
+    await access.identify(connection, identity)
+    if (socket.connected) this.#expiry.set(socket, identity.expiresAt)
     return lastingOf(identity)
   }
 

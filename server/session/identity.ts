@@ -1,4 +1,4 @@
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { inspect } from 'node:util'
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { isRefusal } from '../db/failures.ts'
@@ -73,16 +73,6 @@ export async function assume(client: pg.ClientBase, identity: Identity): Promise
 export function isSameUser(one: Identity, other: Identity): boolean {
   const [a, b] = [ownerOf(one), ownerOf(other)]
   return a.role === b.role && a.subject === b.subject
-}
-
-/** The claims that say for how long, or are another's in each token. */
-const passingClaims = ['iat', 'nbf', 'exp', 'jti']
-
-/** Whether two differ in nothing but how long they last. */
-export function isSameButForTime(one: Identity, other: Identity): boolean {
-  const lasting = ({ claims }: Identity) =>
-    Object.fromEntries(Object.entries(claims).filter(([name]) => !passingClaims.includes(name)))
-  return one.role === other.role && isDeepStrictEqual(lasting(one), lasting(other))
 }
 
 /** Who needs a table that is locked asks again. */
