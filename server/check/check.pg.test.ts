@@ -109,21 +109,35 @@ test('capture that is out of order is found', async () => {
   expect(await problems()).toEqual([])
 })
 
-test('policies that read what is not tracked, and tables whose owner is exempt, are told', async () => {
+test('policies that read what is not tracked are told, and how the server can ask for all clients at once', async () => {
   await owner.query(`
     create table member (item_id int, who text, primary key (item_id, who));
     grant select on member to ${user};
     alter table item enable row level security;
     create policy of_members on item for select using (
       exists (select from member as m where m.item_id = id and m.who = current_setting('request.jwt.claims', true)::json ->> 'sub'))`)
-  expect(await problems()).toEqual([
-    expect.stringMatching(/^hint policies of public.item read .*public\.member/),
-  ])
-  await owner.query(`select event.track('member')`)
-  expect(await problems()).toEqual([])
+  const found = await check(server, [user])
+  const unobserved = found.find(({ text }) => text.includes('no change log tells'))
+  expect(unobserved?.text).toContain('public.member')
+  expect(unobserved?.remedy).toEqual([expect.stringContaining("select event.track('public.member')")])
+  if (unobserved) await putRight(unobserved)
 
+  const slow = (await check(server, [user])).filter(({ state }) => state !== 'ok')
+  expect(slow.map(({ text }) => text)).toEqual([
+    expect.stringContaining('who sees a row of public.item is asked for one client after the other'),
+  ])
+  for (const finding of slow) await putRight(finding)
+  expect(await problems()).toEqual([])
+  expect((await check(server, [user])).map(({ text }) => text)).toContain(
+    'who sees a row of public.item is asked for all clients at once',
+  )
+})
+
+test('policies that nobody, or not everybody, is under are told', async () => {
   await owner.query('drop policy of_members on item')
-  expect(await problems()).toEqual([expect.stringMatching(/no policy to select by: nobody sees its rows$/)])
+  expect(await problems()).toContainEqual(
+    expect.stringMatching(/no policy to select by: nobody sees its rows$/),
+  )
   await owner.query(`create policy all_of_it on item using (true); alter table item owner to ${user}`)
   expect(await problems()).toEqual([
     `hint policies of public.item do not apply to ${user}, who may act as its owner`,
