@@ -159,13 +159,12 @@ export class PolicyFunctions {
       },
     )
     if (names.size === 0 && own.size === 0) return []
-    const [builtIns, shadowed, found] = await Promise.all([
-      client.query<BuiltIn>(builtInSql, [[...names]]),
-      client.query<{ name: string }>(shadowedSql, [[...names]]),
-      client.query<OwnFunction>(ownSql, [
-        [...own.values()].map(([schema]) => schema),
-        [...own.values()].map(([, name]) => name),
-      ]),
+    // One after the other: it may be a single connection.
+    const builtIns = await client.query<BuiltIn>(builtInSql, [[...names]])
+    const shadowed = await client.query<{ name: string }>(shadowedSql, [[...names]])
+    const found = await client.query<OwnFunction>(ownSql, [
+      [...own.values()].map(([schema]) => schema),
+      [...own.values()].map(([, name]) => name),
     ])
     for (const each of builtIns.rows) this.#builtIns.set(each.name, each)
     for (const { name } of shadowed.rows) this.#shadowed.add(name)
