@@ -539,13 +539,63 @@ describe('subscriptions', () => {
     await follow('column', 'public.person.name')
     await follow('field', 'public.person.1.name')
     await expect(follow('column', 'public.person.score')).rejects.toEqual(hasCode('permission_denied'))
-    await expect(follow('row', 'public.person.1')).rejects.toEqual(hasCode('permission_denied'))
-    await expect(follow('table', 'person')).rejects.toEqual(hasCode('permission_denied'))
+    await follow('row', 'public.person.1')
+    await follow('table', 'person')
     await client.query(
       `grant select on person to ${role}; create schema hidden; create table hidden.t (id int primary key); select event.track('hidden.t'); grant select on hidden.t to ${role}`,
     )
-    await follow('table', 'person')
     await expect(follow('table', 'hidden.t')).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test('a column that the owner of the session may not select is in nothing that it is given', async () => {
+    const { role, connection } = await stranger()
+    const of = await createSession(connection)
+    await client.query(`grant select (id, name) on person to ${role}`)
+    await call('subscribe_table', 'person', connection, of)
+    await call('session_attach', undefined, connection, of)
+    const heard = listen(connection)
+    await client.query(`insert into person values (3, 'Cid', 31415); update person set score = 31416 where id = 3;
+      update person set score = 31417, name = 'Al' where id = 3; delete from person where id = 3`)
+    const expected = [
+      ['row_insert', 'public.person.3', { id: 3, name: 'Cid' }],
+      ['field_update', 'public.person.3.name', 'Al'],
+      ['row_delete', 'public.person.3'],
+    ]
+    expect(await news(connection, of)).toEqual(expected)
+    expect((await heard.settled()).map(brief)).toEqual(expected)
+    await client.query(`grant select (score) on person to ${role}`)
+    expect((await news(connection, of)).at(0)).toEqual([
+      'row_insert',
+      'public.person.3',
+      { id: 3, name: 'Cid', score: 31415 },
+    ])
+  })
+
+  test('nor who uses the session of another, unless both may select it', async () => {
+    const { role, connection } = await stranger()
+    await call('subscribe_table', 'person')
+    await client.query(`select event.session_grant('${session}', '${role}'); grant select (id, score) on person to ${role};
+      insert into person values (3, 'Cid', 7)`)
+    expect(await news()).toEqual([['row_insert', 'public.person.3', { id: 3, name: 'Cid', score: 7 }]])
+    expect(await news(connection)).toEqual([['row_insert', 'public.person.3', { id: 3, score: 7 }]])
+  })
+
+  test('a column that is left out for everyone is there for nobody, also not in what was logged before', async () => {
+    await call('subscribe_table', 'person')
+    await client.query(
+      `insert into person values (3, 'Cid', 31415); update person set score = 31416, name = 'Al' where id = 3`,
+    )
+    await client.query(
+      `select event.track('person', array['score']); update person set score = 31417 where id = 3`,
+    )
+    expect(await news()).toEqual([
+      ['row_insert', 'public.person.3', { id: 3, name: 'Cid' }],
+      ['field_update', 'public.person.3.name', 'Al'],
+    ])
+    await expect(call('subscribe_column', 'public.person.score')).rejects.toEqual(hasCode('column_not_found'))
+    await expect(call('subscribe_field', 'public.person.3.score')).rejects.toEqual(
+      hasCode('column_not_found'),
+    )
   })
 
   test('E-39 a right that is taken away ends delivery at once, in the inbox and live', async () => {

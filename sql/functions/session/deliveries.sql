@@ -31,16 +31,27 @@ begin
   -- Asked once for what many subscriptions have in common.
   readable as materialized (
     select d.owner, d.relation_id, d.column_name, meta.format(meta.relation_id(n.nspname, c.relname)) as relation,
-      event.key_columns(t.oid) as key_columns
+      event.key_columns(t.oid) as key_columns,
+      -- Null: all. What is logged is cut to these, whatever names the columns had then.
+      case
+        when v.owner_names is null then v.reader_names
+        when v.reader_names is null then v.owner_names
+        else array(select unnest(v.owner_names) intersect select unnest(v.reader_names))
+      end as visible
     from (select distinct s.owner, s.relation_id, s.column_name from subscription as s) as d
     join event.tracked_relation as t on t.id = d.relation_id
     join pg_catalog.pg_class as c on c.oid = t.oid
     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    cross join lateral (
+      select event.visible_columns(d.owner, t.oid),
+        case when deliveries.reader <> d.owner then event.visible_columns(deliveries.reader, t.oid) end
+      offset 0 -- asked once
+    ) as v (owner_names, reader_names)
     where event.may_follow(d.owner, t.oid, d.column_name)
-      and (deliveries.reader is null or event.may_follow(deliveries.reader, t.oid, d.column_name))
+      and (deliveries.reader is null or deliveries.reader = d.owner or event.may_follow(deliveries.reader, t.oid, d.column_name))
   ),
   followed as materialized (
-    select s.*, r.relation, r.key_columns
+    select s.*, r.relation, r.key_columns, r.visible
     from subscription as s
     join readable as r
       on r.owner = s.owner and r.relation_id = s.relation_id and coalesce(r.column_name, '') = coalesce(s.column_name, '')
@@ -74,10 +85,12 @@ begin
       (array_agg(a.value))[1] as data
     from concerned as c
     cross join lateral (
-      select 0, null, c.new where c.op <> 'field_update'
+      select 0, null, case when c.visible is null or c.new is null then c.new else event.pick(c.new, c.visible) end
+      where c.op <> 'field_update'
       union all
       select e.place, e.key, e.value
       from json_each(case when c.op = 'field_update' then c.new end) with ordinality as e (key, value, place)
+      where c.visible is null or e.key = any (c.visible)
     ) as a (place, column_name, value)
     where not pg_visible_in_snapshot(c.xid, c.since)
       and (c.op <> 'field_update' or c.column_name is null or c.column_name = a.column_name)

@@ -24,6 +24,7 @@ begin
   if column_name is not null and not exists (
     select from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = require_subscribable.column_name and a.attnum > 0 and not a.attisdropped
+      and a.attname <> all (event.excepted_columns(relation))
   ) then
     raise undefined_column using message = format('%s has no column %I', relation, column_name);
   end if;
