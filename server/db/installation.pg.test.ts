@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { urlOfUser } from '../../test/server.ts'
+import { check } from '../check/check.ts'
 import { release } from '../release.ts'
 import { ensureInstalled, readInstallation } from './installation.ts'
 import { migrate } from './migrate.ts'
@@ -63,6 +65,27 @@ test('what a migration brings is granted to those who run servers', async () => 
   await migrate(owner)
   expect((await server.query('select max_age from event.retention')).rows).toHaveLength(1)
   await server.query('select event.bell_take()')
+})
+
+test('what the guide says of roles makes a server that is ready', async () => {
+  const guide = await readFile(new URL('../../docs/guide.md', import.meta.url), 'utf8')
+  const blocks = [...guide.matchAll(/^```sql title="roles"\n(.*?)^```$/gms)].map(([, sql = '']) => sql)
+  expect(blocks).toHaveLength(2)
+  const [as, user] = [`${role}_guide`, `${role}_user`]
+  await owner.query(`create table message (id int primary key, body text); select event.track('message');
+    create role ${as} login noinherit; select event.grant_server('${as}')`)
+  const client = new pg.Client(urlOfUser(database.url, as, 'choose one'))
+  try {
+    for (const sql of blocks)
+      await owner.query(sql.replaceAll('rowcast_server', as).replaceAll('app_user', user))
+    await client.connect()
+    expect(await ensureInstalled(client)).toMatchObject({ state: 'current', isServer: true })
+    expect((await check(client, [user])).filter(({ state }) => state !== 'ok')).toEqual([])
+    await client.query(`set role ${user}; select from message`)
+  } finally {
+    await client.end()
+    await owner.query(`drop owned by ${as}, ${user}; drop role ${as}; drop role ${user}`)
+  }
 })
 
 test('only the owner of the schemas lets a role run servers, and only one that exists', async () => {
