@@ -14,7 +14,9 @@ export interface AuditOptions {
   readonly seed: number
   /** No run begins after that time. */
   readonly seconds: number
-  readonly timing?: Partial<Pick<RunOptions, 'phaseMs' | 'graceMs' | 'restMs' | 'writers'>>
+  readonly size?: Partial<RunSize>
+  /** One of these is enough: then no further world is begun. */
+  readonly until?: readonly Finding['kind'][]
   readonly onRun?: (outcome: Outcome) => void
 }
 
@@ -31,7 +33,17 @@ export interface AuditOutcome {
   readonly faults: readonly SeededFinding[]
 }
 
-const defaultTiming = { phaseMs: [2_500, 2_000, 2_500], graceMs: 1_500, restMs: 20_000, writers: 3 } as const
+/** How much happens in each world, and how long things may take. */
+export type RunSize = Pick<RunOptions, 'calm' | 'changes' | 'longestMs' | 'graceMs' | 'restMs' | 'writers'>
+
+const defaultSize: RunSize = {
+  calm: 100,
+  changes: 6,
+  longestMs: 30_000,
+  graceMs: 1_500,
+  restMs: 30_000,
+  writers: 3,
+}
 
 /**
  * Tries for a while, in databases of its own that it drops again, whether anybody is sent what PostgreSQL would not have
@@ -47,13 +59,13 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
   do {
     const seed = options.seed + runs
     const outcome = await scratch.with(seed, (place) =>
-      run({ ...defaultTiming, ...options.timing, seed, ...place }),
+      run({ ...defaultSize, ...options.size, seed, ...place }),
     )
     runs++
     for (const name of Object.keys(counts) as (keyof Counts)[]) counts[name] += outcome.counts[name]
     found.push(...outcome.findings.map((finding) => ({ ...finding, seed })))
     options.onRun?.(outcome)
-  } while (elapsed() < options.seconds)
+  } while (elapsed() < options.seconds && !found.some(({ kind }) => options.until?.includes(kind)))
   found.push(...unchecked(counts).map((finding) => ({ ...finding, seed: options.seed })))
   return {
     seed: options.seed,

@@ -39,6 +39,7 @@ export class AuditedClient implements ClientRecords {
   readonly #markers: Followed<readonly Row[]>
   readonly #following = new Map<string, Following>()
   #identity: number
+  #isRenewing = false
   #position: string | undefined
 
   constructor({ name, url, identities, session, transport }: AuditedClientOptions) {
@@ -49,7 +50,7 @@ export class AuditedClient implements ClientRecords {
       url,
       session,
       auth: () => {
-        this.#write({ kind: 'opened', identity: this.#identity })
+        this.#write({ kind: this.#isRenewing ? 'renewing' : 'opened', identity: this.#identity })
         return { identity: this.#identity }
       },
       io: ((...args: Parameters<typeof io>) => this.#tapped(io(...args))) as typeof io,
@@ -105,12 +106,26 @@ export class AuditedClient implements ClientRecords {
     this.#client.connect()
   }
 
+  get isLive(): boolean {
+    return this.#client.store.getState().connection.status === 'live'
+  }
+
+  /** Says on the open connection that it is somebody else who may use the same session. */
+  async renew(identity: number): Promise<void> {
+    if (!this.isLive) return
+    this.#identity = identity
+    this.#isRenewing = true
+    const renewed = this.#client.renewAuth() // asks for what it is to say before anything else
+    this.#isRenewing = false
+    await renewed.catch(() => undefined) // the connection is lost, or refused: then the next one says it
+  }
+
   /** Whether it is live and shows a marker, so that it has all that was committed before. */
   hasCome(marker: number): boolean {
     const { status, data } = this.#markers.getSnapshot()
     return (
       status === 'ready' &&
-      this.#client.store.getState().connection.status === 'live' &&
+      this.isLive &&
       data.some(({ id }) => id === marker) &&
       [...this.#following.values()].every(({ followed }) => followed.getSnapshot().status !== 'loading')
     )

@@ -14,6 +14,7 @@ import {
   type Snapshot,
   type Subscribed,
 } from '../shared/protocol.ts'
+import { ActingAs } from './acting-as.ts'
 import { identityText, type CheckParts } from './check-parts.ts'
 import type { LeakKind } from './findings.ts'
 import type { ClientRecords } from './records.ts'
@@ -29,8 +30,9 @@ const tokenPattern = /tk[0-9a-z]{4,}q/g
 export function checkFrames(client: ClientRecords, parts: CheckParts): void {
   const judge = new FrameJudge(client, parts)
   for (const record of client.records) {
-    if (record.kind === 'opened') judge.open(record.identity)
-    else if (record.kind !== 'held') judge.take(record)
+    judge.acting.take(record)
+    if (record.kind === 'opened') judge.open()
+    else if (record.kind === 'sent' || record.kind === 'received') judge.take(record)
   }
 }
 
@@ -38,6 +40,7 @@ export function checkFrames(client: ClientRecords, parts: CheckParts): void {
 type Given = Map<string, Set<KeyText>>
 
 class FrameJudge {
+  readonly acting = new ActingAs()
   readonly #client: ClientRecords
   readonly #parts: CheckParts
   readonly #texts: ReadableTexts
@@ -47,7 +50,6 @@ class FrameJudge {
   readonly #requests = new Map<number, unknown[]>()
   /** Whose rows are just coming, in several messages. */
   readonly #arriving = new Set<string>()
-  #identity = 0
   #given: Given = new Map()
   /** What it has shown, and keeps when what came since is void. */
   #shown: Given = new Map()
@@ -64,8 +66,7 @@ class FrameJudge {
     this.#texts = new ReadableTexts(parts)
   }
 
-  open(identity: number): void {
-    this.#identity = identity
+  open(): void {
     this.#isHoldingBack = true
     this.#requests.clear()
   }
@@ -175,15 +176,16 @@ class FrameJudge {
     let [first, last] = [Math.min(after, to), to]
     const change = history.changeOfRights(this.#frame.at, graceMs)
     if (change) [first, last] = [Math.min(first, change.since), history.last]
-    for (const { rows } of history.sights(first, last, this.#identity, relation)) {
-      const seen = rows.get(key)
-      if (seen && isPartOf(row, seen)) return
-    }
+    for (const identity of this.acting.identities)
+      for (const { rows } of history.sights(first, last, identity, relation)) {
+        const seen = rows.get(key)
+        if (seen && isPartOf(row, seen)) return
+      }
     if (change && this.#wasAllowed(relation, row)) {
       counts.loose++
       return
     }
-    const now = history.sight(to, this.#identity, relation)
+    const now = history.sight(to, this.acting.identities[0], relation)
     this.#found(
       'unseen',
       `${relation} ${key} ${JSON.stringify(row)}, where select returns ${JSON.stringify(now?.rows.get(key) ?? null)}`,
@@ -199,10 +201,11 @@ class FrameJudge {
     const { history, graceMs } = this.#parts
     const { at } = this.#frame
     const [first, last] = history.inForce(at - graceMs, at)
-    for (let i = first; i <= last; i++) {
-      const sight = history.sight(i, this.#identity, relation)
-      if (sight && Object.keys(row).every((column) => sight.columns.has(column))) return true
-    }
+    for (const identity of this.acting.identities)
+      for (let i = first; i <= last; i++) {
+        const sight = history.sight(i, identity, relation)
+        if (sight && Object.keys(row).every((column) => sight.columns.has(column))) return true
+      }
     return false
   }
 
@@ -213,8 +216,9 @@ class FrameJudge {
     for (const id of ids) {
       if (this.#givenOf(id).delete(key) || !this.#relations.has(id)) continue
       let couldRead = false
-      for (const { rows } of history.sights(this.#toldOf, to, this.#identity, relation))
-        couldRead ||= rows.has(key)
+      for (const identity of this.acting.identities)
+        for (const { rows } of history.sights(this.#toldOf, to, identity, relation))
+          couldRead ||= rows.has(key)
       if (!couldRead) this.#found('foreign_delete', `${relation} ${key}, of ${id}`, to)
     }
   }
@@ -223,7 +227,9 @@ class FrameJudge {
     const { history, graceMs } = this.#parts
     const isLoose = history.changeOfRights(this.#frame.at, graceMs) !== undefined
     for (const [token] of text.matchAll(tokenPattern)) {
-      const first = this.#texts.firstReadableAt(this.#identity, token)
+      const first = Math.min(
+        ...this.acting.identities.map((identity) => this.#texts.firstReadableAt(identity, token)),
+      )
       if (first <= to || this.#own.has(token) || isLoose) continue
       this.#found('text', `${token} could not be read by then`, to)
     }
@@ -241,7 +247,7 @@ class FrameJudge {
 
   #found(kind: LeakKind, message: string, index: number): void {
     const { findings, identities, history } = this.#parts
-    const identity = identities[this.#identity]
+    const identity = identities[this.acting.identities[0]]
     findings.add({
       kind,
       client: this.#client.name,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Row } from '../shared/change.ts'
 import type { Predicate, Subscription } from '../shared/subscription.ts'
+import { ActingAs } from './acting-as.ts'
 import { identityText, type CheckParts } from './check-parts.ts'
 import type { FaultKind, LeakKind } from './findings.ts'
 import type { ClientRecords, Held, Holding } from './records.ts'
@@ -10,11 +11,11 @@ import type { AuditTable } from './tables.ts'
 
 /** Compares what a client held at each position with what `select` returned there to its identity. */
 export function checkHoldings(client: ClientRecords, parts: CheckParts): void {
-  let identity = 0
+  const acting = new ActingAs()
   for (const record of client.records) {
-    if (record.kind === 'opened') identity = record.identity
-    if (record.kind !== 'held') continue
-    for (const holding of record.holdings) checkHolding(client, identity, record, holding, parts)
+    acting.take(record)
+    if (record.kind !== 'held' || acting.identities.length > 1) continue
+    for (const holding of record.holdings) checkHolding(client, acting.identities[0], record, holding, parts)
   }
 }
 

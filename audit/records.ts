@@ -9,11 +9,17 @@ export interface ClientRecords {
 }
 
 /** `at`: milliseconds since 1970. */
-export type ClientRecord = { readonly at: number } & (Opened | Frame | Held)
+export type ClientRecord = { readonly at: number } & (Opened | Renewing | Frame | Held)
 
 /** A connection is made, as an identity. */
 export interface Opened {
   readonly kind: 'opened'
+  readonly identity: number
+}
+
+/** On the open connection somebody is about to say that he is another now. */
+export interface Renewing {
+  readonly kind: 'renewing'
   readonly identity: number
 }
 

@@ -27,8 +27,12 @@ export interface RunOptions {
   readonly serverDatabase?: string
   readonly roles: Roles
   readonly writers: number
-  /** So long nobody's rights change, then so long they do, then so long again they do not. */
-  readonly phaseMs: readonly [calm: number, changing: number, calm: number]
+  /** So many transactions first in which nobody's rights change. */
+  readonly calm: number
+  /** So many changes of rights then, while transactions go on; and then as many transactions as before them. */
+  readonly changes: number
+  /** No longer than that, however slow everything is. */
+  readonly longestMs: number
   /** So long after a change of rights what was allowed before may still be shown. */
   readonly graceMs: number
   /** How long everybody may take to come to rest. */
@@ -56,6 +60,13 @@ export async function run(options: RunOptions): Promise<Outcome> {
 
   await using server = await startServer(options.serverDatabase ?? database, world.identities)
   const clients = startClients(world, server.url)
+  for (const [i, client] of clients.entries()) {
+    const random = randomFrom(seed, `client ${i} begins`)
+    for (const table of random.shuffled(world.tables).slice(0, 2)) {
+      client.follow({ kind: 'table', relation: table.relation })
+      client.follow(randomSubscription(random, table))
+    }
+  }
   try {
     await bustle(options, world, recorder, clients, connections)
     const restless = await rest(admin, clients, recorder, options)
@@ -92,29 +103,30 @@ async function writeBeginning(admin: pg.Client, recorder: Recorder, world: World
 
 /** Writers write, an administrator changes rights, clients come and go. */
 async function bustle(
-  { writers, phaseMs, seed }: RunOptions,
+  { writers, calm, changes, longestMs, seed }: RunOptions,
   world: World,
   recorder: Recorder,
   clients: readonly AuditedClient[],
   connections: Connections,
 ): Promise<void> {
-  const start = performance.now()
-  const elapsed = (): number => performance.now() - start
-  const [calmMs, changingMs, calmAgainMs] = phaseMs
-  const endMs = calmMs + changingMs + calmAgainMs
-  const isOver = (): boolean => elapsed() > endMs
+  const deadline = performance.now() + longestMs
+  let end = Infinity
+  const isOver = (commits = end): boolean =>
+    performance.now() > deadline || recorder.commits.length >= commits
   const write = async (i: number): Promise<void> => {
     const random = randomFrom(seed, `writer ${i}`)
-    await writeRows(await connections.open(), recorder, random, world.tables, isOver)
+    await writeRows(await connections.open(), recorder, random, world.tables, () => isOver())
   }
   const administer = async (): Promise<void> => {
     const random = randomFrom(seed, 'administrator')
     const client = await connections.open()
-    await sleep(calmMs)
-    while (elapsed() < calmMs + changingMs) {
-      await changeRights(client, recorder, random, world.tables, world.rights)
+    const calmUntil = recorder.commits.length + calm
+    while (!isOver(calmUntil)) await sleep(10)
+    for (let changed = 0; changed < changes && !isOver();) {
+      if (await changeRights(client, recorder, random, world.tables, world.rights)) changed++
       await sleep(random.int(50, 250))
     }
+    end = recorder.commits.length + calm
   }
   const use = async (client: AuditedClient, i: number): Promise<void> => {
     const random = randomFrom(seed, `client ${i}`)
@@ -131,7 +143,7 @@ async function bustle(
 }
 
 async function act(client: AuditedClient, random: Random, tables: readonly AuditTable[]): Promise<void> {
-  switch (random.weighted({ follow: 5, unfollow: 4, reconnect: 2, leave: 1 })) {
+  switch (random.weighted({ follow: 5, unfollow: 4, renew: 1, reconnect: 1, leave: 1 })) {
     case 'follow':
       if (client.subscriptions.length < 8)
         client.follow(randomSubscription(random, random.pick(tables) as AuditTable))
@@ -141,6 +153,9 @@ async function act(client: AuditedClient, random: Random, tables: readonly Audit
       if (subscription && client.subscriptions.length > 2) client.unfollow(subscription)
       return
     }
+    case 'renew':
+      if (client.identities.length > 1) await client.renew(random.pick(client.identities))
+      return
     case 'reconnect':
       client.disconnect()
       return client.connect(random.pick(client.identities))

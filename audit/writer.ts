@@ -74,7 +74,9 @@ async function transaction(
 ): Promise<boolean> {
   if (isUnlogged) await client.query(commitLock)
   let isLocked = isUnlogged
-  await client.query(`begin; set local deadlock_timeout = '20ms'; set local lock_timeout = ${isUnlogged ? 50 : 1_000}`)
+  await client.query(
+    `begin; set local deadlock_timeout = '20ms'; set local lock_timeout = ${isUnlogged ? 50 : 1_000}`,
+  )
   try {
     const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
     const did: string[] = []
@@ -107,11 +109,13 @@ export async function writeRows(
 ): Promise<void> {
   while (!isStopped()) {
     await transaction(client, recorder, false, async (note, during) => {
+      let row: Place | undefined
       for (let count = random.weighted({ 1: 5, 2: 3, 3: 2, 4: 1 }), i = 1; i <= Number(count); i++) {
-        const table = pickTable(random, tables)
+        // Often the same row once more: what it holds in between is nobody's to see.
+        if (!row || random.chance(0.5)) row = randomPlace(random, tables)
         const isUndone = random.chance(0.1)
         if (isUndone) await client.query('savepoint s')
-        const statement = randomStatement(random, table, () => recorder.token())
+        const statement = randomStatement(random, row, () => recorder.token())
         await client.query(statement.text, [...statement.values])
         if (isUndone) await client.query('rollback to savepoint s')
         else {
@@ -156,7 +160,7 @@ function changeRightsOnce(
     await client.query(sql)
     note(sql)
     if (random.chance(0.3)) {
-      const statement = randomStatement(random, pickTable(random, tables), () => recorder.token())
+      const statement = randomStatement(random, randomPlace(random, tables), () => recorder.token())
       await client.query(statement.text, [...statement.values])
       note(`${statement.text} ${JSON.stringify(statement.values)}`)
     }
@@ -164,10 +168,16 @@ function changeRightsOnce(
   })
 }
 
-function pickTable(random: Random, tables: readonly AuditTable[]): AuditTable {
+/** Where a statement does something. */
+interface Place {
+  readonly table: AuditTable
+  readonly key: readonly Value[]
+}
+
+function randomPlace(random: Random, tables: readonly AuditTable[]): Place {
   const table = random.pick(tables)
   if (!table) throw new Error('there is no table')
-  return table
+  return { table, key: randomKey(random, table) }
 }
 
 interface Statement {
@@ -175,7 +185,8 @@ interface Statement {
   readonly values: readonly Value[]
 }
 
-export function randomStatement(random: Random, table: AuditTable, token: () => string): Statement {
+function randomStatement(random: Random, place: Place, token: () => string): Statement {
+  const { table } = place
   const { relation, columns, key } = table
   const valueOf = (column: AuditColumn): Value =>
     key.includes(column.name) || column.means !== undefined ? valueFor(random, column) : token()
@@ -190,14 +201,14 @@ export function randomStatement(random: Random, table: AuditTable, token: () => 
       return {
         text: `insert into ${relation} (${names.join(', ')}) values (${names.map((_, i) => `$${i + 1}`).join(', ')})
           on conflict (${key.map(quote).join(', ')}) do update set ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`,
-        values: columns.map(valueOf),
+        values: columns.map((column) => place.key[key.indexOf(column.name)] ?? valueOf(column)),
       }
     }
     case 'update': {
       const chosen = some()
       return {
         text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
-        values: [...chosen.map(valueOf), ...randomKey(random, table)],
+        values: [...chosen.map(valueOf), ...place.key],
       }
     }
     case 'update_some': {
@@ -213,11 +224,11 @@ export function randomStatement(random: Random, table: AuditTable, token: () => 
       const chosen = columns.filter(({ name }) => key.includes(name))
       return {
         text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
-        values: [...chosen.map(valueOf), ...randomKey(random, table)],
+        values: [...chosen.map(valueOf), ...place.key],
       }
     }
     case 'delete':
-      return { text: `delete from ${relation} where ${keyIs(1)}`, values: randomKey(random, table) }
+      return { text: `delete from ${relation} where ${keyIs(1)}`, values: place.key }
     case 'delete_some': {
       const owner = columns.find(({ means }) => means === 'owner')
       return owner
@@ -225,7 +236,7 @@ export function randomStatement(random: Random, table: AuditTable, token: () => 
             text: `delete from ${relation} where ${quote(owner.name)} = $1`,
             values: [valueFor(random, owner)],
           }
-        : { text: `delete from ${relation} where ${keyIs(1)}`, values: randomKey(random, table) }
+        : { text: `delete from ${relation} where ${keyIs(1)}`, values: place.key }
     }
   }
 }

@@ -1,12 +1,12 @@
 import { runEdited, type Edit } from '../../test/edited-source.ts'
 import type { AuditOptions, AuditOutcome } from '../audit.ts'
-import type { LeakKind } from '../findings.ts'
+import type { Finding } from '../findings.ts'
 
 /** A mistake that somebody might make, by which somebody is sent what he may not see. */
 export interface PlantedLeak {
   readonly name: string
   /** The audit is to find one of these. */
-  readonly kinds: readonly LeakKind[]
+  readonly kinds: readonly Finding['kind'][]
   /** Tried with every `npm test`; all are by `npm run planted-leaks`. */
   readonly isQuick?: boolean
   readonly edits: readonly Edit[]
