@@ -1,6 +1,9 @@
 import './testing/dom.ts'
 import { cleanup, configure, render } from '@testing-library/react'
-import { SignJWT } from 'jose'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type pg from 'pg'
 import { StrictMode } from 'react'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -74,19 +77,19 @@ function open(auth: Auth) {
 test('a token that is renewed before it expires is not noticed on the page', async () => {
   let asked = 0
   const { page, statuses } = open(async () => ({
-    token: await tokenOf('ann', asked++ < 2 ? 4_000 : 600_000),
+    token: await tokenOf('ann', asked++ < 2 ? 6_000 : 600_000),
   }))
   await page.findByText('live')
   statuses.clear()
   await vi.waitFor(() => expect(asked).toBeGreaterThanOrEqual(3), 20_000)
-  await new Promise((resolve) => setTimeout(resolve, 4_000))
+  await new Promise((resolve) => setTimeout(resolve, 6_000))
   await sql.query(`insert into person values (2, 'ann')`)
   await page.findByText('joe, ann')
   expect([...statuses]).toEqual(['live'])
 })
 
 test('a token that expires ends what the page is told; it says so, and goes on once there is another', async () => {
-  const expiresAt = Date.now() + 3_000
+  const expiresAt = Date.now() + 6_000
   let token = await tokenOf('ann', expiresAt - Date.now())
   const { client, page } = open(() => ({ token }))
   await page.findByText('joe')
@@ -101,6 +104,31 @@ test('a token that expires ends what the page is told; it says so, and goes on o
   await client.renewAuth()
   await page.findByText('joe, ann')
   await page.findByText('live')
+})
+
+test('while the issuer’s keys cannot be fetched a page waits, and is let in once they can', async () => {
+  const { publicKey, privateKey } = await generateKeyPair('ES256')
+  const keys = JSON.stringify({ keys: [await exportJWK(publicKey)] })
+  let isUp = false
+  const issuer = createServer((_request, response) => void response.writeHead(isUp ? 200 : 503).end(keys))
+  await once(issuer.listen(0, '127.0.0.1'), 'listening')
+  const jwks = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`
+  const { port } = server
+  await server[Symbol.asyncDispose]()
+  server = await startRowcast(database, { port, authenticate: verifyJwt({ jwks }) })
+  try {
+    const token = await new SignJWT({ role: database.reader })
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(privateKey)
+    const { page } = open({ token })
+    await page.findByText('connecting: internal')
+    isUp = true
+    await page.findByText('live')
+    await page.findByText('joe')
+  } finally {
+    issuer.closeAllConnections()
+    issuer.close()
+  }
 })
 
 test('another user’s token is not taken on the open connection, and begins a session of his own afterwards', async () => {
