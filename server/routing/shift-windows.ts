@@ -74,16 +74,13 @@ async function viewsThatSee(
     if (!ofKey.some((change) => canMove(change, (column) => aspect.reads(column)))) continue
     if (last?.row.op === 'row_insert') images.take(last)
     const row = images.get(key)?.row
-    const views = new Set([...aspect.views.values()].filter((view) => view.mayShow(key, row)))
-    for (const { definition } of aspect.holders(key)) {
-      const view = aspect.views.get(definition.sight.name)
-      if (view) views.add(view)
-    }
-    if (views.size === 0) continue
+    const views = aspect.viewsOf(key, row)
+    if (views.size === 0 && aspect.openViews.size === 0) continue
     keys.push(key)
     for (const view of views) asked.add(view)
   }
   if (keys.length === 0) return seen
+  for (const view of aspect.openViews) asked.add(view)
   if (aspect.relation.security === null) {
     // Who may see the table sees the row, if it is there.
     const [view] = asked

@@ -3,6 +3,7 @@ import type { LogRow } from '../log/read-log.ts'
 import type { RelationInfo } from './catalogue.ts'
 import type { Feed, Window } from './feed.ts'
 import { ViewsByClaim } from './concerned-views.ts'
+import { FeedIndex } from './feed-index.ts'
 import { addTo, deleteFrom } from './multimap.ts'
 import type { Dependency } from './row-security.ts'
 import type { Sight } from './sight.ts'
@@ -62,6 +63,8 @@ function nameOfAspect({ definition: { relation } }: Feed): string {
 export class Aspect {
   readonly relation: RelationInfo
   readonly #views = new Map<string, View>()
+  readonly #feeds = new FeedIndex()
+  readonly #open = new Set<View>()
   readonly #holders = new Map<KeyText, Set<WindowFeed>>()
   /** How many feeds read a column, to filter or to order. */
   readonly #columns = new Map<string, number>()
@@ -117,6 +120,8 @@ export class Aspect {
       this.#byClaim.add(view)
     }
     view.add(feed)
+    if (view.isOpen) this.#open.add(view)
+    this.#feeds.add(feed)
     for (const column of feed.window.query?.columns ?? [])
       this.#columns.set(column, (this.#columns.get(column) ?? 0) + 1)
     for (const key of feed.window.keys) addTo(this.#holders, key, feed)
@@ -125,6 +130,8 @@ export class Aspect {
   delete(feed: WindowFeed): void {
     const view = this.#views.get(feed.definition.sight.name)
     if (!view?.delete(feed)) return
+    this.#feeds.delete(feed)
+    if (!view.isOpen) this.#open.delete(view)
     if (view.feeds.size === 0) {
       this.#views.delete(view.sight.name)
       this.#byClaim.delete(view)
@@ -148,6 +155,27 @@ export class Aspect {
     return this.decides(column) || this.#columns.has(column)
   }
 
+  /** Those who may show any row whatever. */
+  get openViews(): ReadonlySet<View> {
+    return this.#open
+  }
+
+  /**
+   * Those besides who hold a row, or may show it.
+   *
+   * @param row undefined if it is not known
+   */
+  viewsOf(key: KeyText, row: Row | undefined): ReadonlySet<View> {
+    const views = new Set<View>()
+    const add = ({ definition }: WindowFeed) => {
+      const view = this.#views.get(definition.sight.name)
+      if (view && !this.#open.has(view)) views.add(view)
+    }
+    for (const feed of this.holders(key)) add(feed)
+    for (const feed of this.#feeds.ofRow(key, row)) add(feed)
+    return views
+  }
+
   holders(key: KeyText): Iterable<WindowFeed> {
     return this.#holders.get(key) ?? []
   }
@@ -167,16 +195,11 @@ export class Aspect {
   }
 }
 
-/**
- * The feeds of those who see the same of a relation, found by what they would take in: a feed of one row by its key, one
- * with an equality in its filter by that value; the others are all asked.
- */
+/** The feeds of those who see the same of a relation. */
 export class View {
   readonly sight: Sight
   readonly feeds = new Set<WindowFeed>()
-  readonly #byKey = new Map<KeyText, Set<WindowFeed>>()
-  readonly #byValue = new Map<string, Map<string, Set<WindowFeed>>>()
-  readonly #unindexed = new Set<WindowFeed>()
+  readonly #index = new FeedIndex()
 
   constructor(sight: Sight) {
     this.sight = sight
@@ -184,42 +207,22 @@ export class View {
 
   add(feed: WindowFeed): void {
     this.feeds.add(feed)
-    const { definition, window } = feed
-    const equality = window.query?.equalities[0]
-    if ('key' in definition) addTo(this.#byKey, definition.key, feed)
-    else if (equality) {
-      const values = this.#byValue.get(equality.column) ?? new Map<string, Set<WindowFeed>>()
-      this.#byValue.set(equality.column, values)
-      addTo(values, equality.value, feed)
-    } else this.#unindexed.add(feed)
+    this.#index.add(feed)
   }
 
   delete(feed: WindowFeed): boolean {
-    const { definition, window } = feed
-    const equality = window.query?.equalities[0]
-    const values = equality && this.#byValue.get(equality.column)
-    if ('key' in definition) deleteFrom(this.#byKey, definition.key, feed)
-    else if (equality && values) {
-      deleteFrom(values, equality.value, feed)
-      if (values.size === 0) this.#byValue.delete(equality.column)
-    } else this.#unindexed.delete(feed)
+    this.#index.delete(feed)
     return this.feeds.delete(feed)
   }
 
-  /**
-   * Whether a row may be among what any of them shows.
-   *
-   * @param row undefined if it is not known
-   */
-  mayShow(key: KeyText, row: Row | undefined): boolean {
-    if (this.#unindexed.size > 0 || this.#byKey.has(key)) return true
-    if (!row) return this.looksInside
-    return this.candidates(key, row)[Symbol.iterator]().next().done === false
+  /** Whether any row whatever may be among what it shows. */
+  get isOpen(): boolean {
+    return this.#index.open.size > 0
   }
 
   /** Whether it takes a look inside a row to say who may show it. */
   get looksInside(): boolean {
-    return this.#byValue.size > 0
+    return this.#index.looksInside
   }
 
   /**
@@ -228,9 +231,7 @@ export class View {
    * @param row needed where the view `looksInside`
    */
   *candidates(key: KeyText, row: Row | undefined): Iterable<WindowFeed> {
-    yield* this.#unindexed
-    yield* this.#byKey.get(key) ?? []
-    if (row)
-      for (const [column, values] of this.#byValue) yield* values.get(JSON.stringify(row[column])) ?? []
+    yield* this.#index.open
+    yield* this.#index.ofRow(key, row)
   }
 }
