@@ -39,6 +39,8 @@ export interface PolicedColumn {
   readonly name: string
   readonly type: string
   readonly isGenerated: boolean
+  /** A change of it is in the log: its relation is tracked, and it is not left out. */
+  readonly isLogged: boolean
   /** Two values are equal in SQL exactly when they look the same. */
   readonly isBytewise: boolean
   /** Its texts are not compared as the database compares them otherwise. */

@@ -1,4 +1,4 @@
-import type { ColumnRef, FuncCall, Node, SQLValueFunction } from 'libpg-query'
+import type { ColumnRef, FuncCall, Node, RangeVar, SQLValueFunction } from 'libpg-query'
 import type pg from 'pg'
 import { isRefusal } from '../db/failures.ts'
 import { asIdentity } from './as-identity.ts'
@@ -150,6 +150,8 @@ async function typesOf(
   }
 }
 
+const systemSchemas = new Set(['pg_catalog', 'information_schema'])
+
 /** What PostgreSQL says that the policies read, and what it does not note. */
 function whatIsRead(
   relation: PolicedRelation,
@@ -178,10 +180,8 @@ function whatIsRead(
       unobserved.add((node as SQLValueFunction).op?.slice('SVFOP_'.length).toLowerCase() ?? 'the time')
     if (type === 'ColumnRef' && !namesOf((node as ColumnRef).fields)) readsWholeRows = true
     if (type === 'RangeVar') {
-      const { schemaname = '', relname = '' } = node as { schemaname?: string; relname?: string }
-      // Of a catalogue PostgreSQL does not note that a policy needs it.
-      if (!all.some((each) => each.schema === schemaname && each.name === relname))
-        unobserved.add(`${schemaname}.${relname}`)
+      const { schemaname = 'pg_catalog', relname } = node as RangeVar
+      if (systemSchemas.has(schemaname)) unobserved.add(`${schemaname}.${relname}`)
     }
   })
 
@@ -196,13 +196,15 @@ function whatIsRead(
   }
   const dependencies = new Map<number, Dependency>()
   for (const each of all) {
-    if (each === relation) continue
-    if (each.trackedId === null || each.kind === 'f' || (each.kind === 'r' && each.hasChildren)) {
-      if (each.kind !== 'v') unobserved.add(`${each.schema}.${each.name}`)
-    }
+    const name = `${each.schema}.${each.name}`
+    const columns = columnsOf(each.oid)
+    if (each.trackedId === null && each.kind !== 'v') unobserved.add(name) // what a view reads is found out
     if (each.trackedId === null) continue
-    const [before, columns] = [dependencies.get(each.trackedId), columnsOf(each.oid)]
-    const both = before && (before.columns && columns ? new Set([...before.columns, ...columns]) : null)
+    for (const column of each.columns.values())
+      if (!column.isLogged && columns?.has(column.name) !== false) unobserved.add(`${name}.${column.name}`)
+    if (each === relation) continue
+    const before = dependencies.get(each.trackedId) // by way of another partition
+    const both = before?.columns && columns && new Set([...before.columns, ...columns])
     dependencies.set(each.trackedId, { columns: before ? (both ?? null) : columns, key: null })
   }
   return { columns: columnsOf(relation.oid), dependencies, unobserved: [...unobserved], isOpaque }

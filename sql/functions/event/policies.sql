@@ -37,6 +37,7 @@ as $$
         'isBytewise', event.is_identity_type(a.atttypid, coalesce((
           select l.collisdeterministic from pg_catalog.pg_collation as l where l.oid = a.attcollation), true)),
         'hasOwnCollation', a.attcollation not in (0, 'pg_catalog."default"'::regcollation),
+        'isLogged', t.oid is not null and a.attname <> all (x.excepted),
         'isGranted', has_column_privilege(policies.role, c.oid, a.attnum, 'select')) order by a.attnum)
       from pg_catalog.pg_attribute as a
       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -85,6 +86,7 @@ as $$
   join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
   left join event.tracked_relation as t
     on t.oid = c.oid or t.oid in (select a.relid from pg_catalog.pg_partition_ancestors(c.oid) as a)
+  cross join lateral (select event.excepted_columns(t.oid)) as x (excepted)
 $$;
 
 revoke execute on function event.policies(oid, name) from public;

@@ -1,0 +1,167 @@
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { readStates } from './catalogue.ts'
+import { readRowSecurity } from './row-security.ts'
+
+let database: TestDatabase
+let client: pg.Client
+let role: string
+let ids: Map<string, number>
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  role = await database.createRole('nologin')
+  client = await database.connect()
+  await client.query(`
+    create table note (id int primary key, owner text, team int, body text, folded text generated always as (lower(owner)) stored, secret text);
+    create table member (team int, person text, role text, primary key (team, person));
+    create table team (id int primary key, boss text);
+    create table plain (id int primary key);
+    select event.track('note', "except" => array['secret']), event.track('member'), event.track('team');
+    create view members as select * from member;
+    create materialized view kept as select * from member;
+    create function me() returns text language sql stable as $$ select current_setting('request.jwt.claims', true)::json ->> 'sub' $$;
+    create function is_mine(note) returns boolean language plpgsql as $$ begin return $1.owner = me(); end $$;
+    create function when_i_like(n int) returns boolean language sql volatile as $$ select random() > n $$;
+    alter table note enable row level security;
+    grant select on note, member, team, plain, members, kept to ${role}`)
+  const { rows } = await client.query('select relation_name as name, id from event.tracked_relation')
+  ids = new Map(rows.map(({ name, id }) => [name, id]))
+})
+
+afterAll(() => database[Symbol.asyncDispose]())
+
+async function securityOf(policy: string, setUp = '') {
+  await client.query(
+    `drop policy if exists a on note; create policy a on note for select using (${policy}); ${setUp}`,
+  )
+  const { rows } = await client.query(`select 'note'::regclass::oid::int8::text as oid`)
+  return readRowSecurity(client, Number(rows[0].oid), role)
+}
+
+const member = (columns: string[] | null, key: string | null) => [
+  [
+    'member',
+    {
+      columns: columns && new Set(columns),
+      key: key === null ? null : expect.objectContaining({ column: key, claim: 0 }),
+    },
+  ],
+]
+
+test.for<[policy: string, expected: Record<string, unknown>]>([
+  ['owner = me()', { columns: ['owner'], claims: ['public.me()'], isOpaque: false }],
+  ['true', { columns: [], claims: [] }],
+  ['folded = me()', { columns: null, unobserved: ['public.note.secret'] }],
+  ['secret = me()', { columns: ['secret'], unobserved: ['public.note.secret'] }],
+  ['now() > $$2020-01-01$$ and owner = me()', { columns: ['owner'], unobserved: ['now()'] }],
+  ['current_date > $$2020-01-01$$', { unobserved: ['current_date'] }],
+  ['random() > 2', { columns: [], unobserved: ['random()'], isOpaque: false, claims: null }],
+  ['note is not null', { columns: null, isOpaque: false }],
+  ['xmin is not null', { columns: null }],
+  ['is_mine(note)', { columns: null, isOpaque: true, claims: null }],
+  ['when_i_like(team)', { columns: null, isOpaque: true, claims: null }],
+  [
+    'exists (select from plain where plain.id = note.id)',
+    { columns: ['id'], unobserved: ['public.plain'], isOpaque: false },
+  ],
+  [
+    'exists (select from kept where kept.team = note.team)',
+    { columns: ['team'], unobserved: ['public.kept'], isOpaque: false },
+  ],
+  ['exists (select from members as m where m.team = note.team)', { columns: null, isOpaque: true }],
+  [
+    'exists (select from pg_roles where rolname = owner)',
+    { unobserved: ['pg_catalog.pg_roles', 'public.note.secret'], claims: null },
+  ],
+  [
+    'team in (select m.team from member as m where m.person = me())',
+    { columns: ['team'], dependencies: member(['team', 'person'], 'person') },
+  ],
+  [
+    'team in (select m.team from member as m where m.role = me())',
+    { dependencies: member(['team', 'role'], 'role') },
+  ],
+  [
+    'team in (select m.team from member as m where lower(m.person) = me())',
+    { dependencies: member(['team', 'person'], null) },
+  ],
+  [
+    'team in (select m.team from member as m where m.person = me() or m.role is null)',
+    { dependencies: member(['team', 'person', 'role'], null) },
+  ],
+  [
+    'team in (select m.team from member as m where m.person = me()) or exists (select from member)',
+    { dependencies: member(['team', 'person'], null) },
+  ],
+  [
+    'team in (select m.team from member as m where m.person = me()) and not exists (select from member as m where m.person = me() and m.role is null)',
+    { dependencies: member(['team', 'person', 'role'], 'person') },
+  ],
+])('of a policy it is known on what it depends: %s', async ([policy, expected]) => {
+  const security = await securityOf(policy)
+  const names = new Map([...ids].map(([name, id]) => [id, name]))
+  expect({
+    ...security,
+    columns: security?.columns && [...security.columns].sort(),
+    dependencies: [...(security?.dependencies ?? [])].map(([id, dependency]) => [names.get(id), dependency]),
+  }).toMatchObject(expected)
+})
+
+test('the policies of what a policy reads count for those to whom they apply', async () => {
+  const security = await securityOf(
+    'exists (select from member as m where m.team = note.team)',
+    `alter table member enable row level security; create policy a on member using (person = me() and team in (select id from team))`,
+  )
+  expect(security?.dependencies.get(ids.get('member') ?? 0)?.key).toMatchObject({
+    column: 'person',
+    place: 1,
+  })
+  expect([...(security?.dependencies.keys() ?? [])].sort()).toEqual(
+    [ids.get('member'), ids.get('team')].sort(),
+  )
+  await client.query('alter table member disable row level security; drop policy a on member')
+})
+
+test('there is none for whom no policy applies to: the owner, and whoever is exempt', async () => {
+  const { rows } = await client.query(
+    `select 'note'::regclass::oid::int8::text as oid, current_user as superuser`,
+  )
+  const [{ oid, superuser }] = rows
+  const exempt = await database.createRole('nologin bypassrls')
+  const owner = await database.createRole('nologin')
+  expect(await readRowSecurity(client, Number(oid), superuser)).toBeNull()
+  expect(await readRowSecurity(client, Number(oid), exempt)).toBeNull()
+  await client.query(`grant create on schema public to ${owner}; alter table note owner to ${owner}`)
+  expect(await readRowSecurity(client, Number(oid), owner)).toBeNull()
+  await client.query('alter table note force row level security')
+  expect(await readRowSecurity(client, Number(oid), owner)).not.toBeNull()
+  await client.query(`alter table note no force row level security; alter table note owner to ${superuser};
+    revoke create on schema public from ${owner}`)
+})
+
+test.for([
+  'create policy b on note as restrictive using (id > 3)',
+  'alter policy a on note using (owner is null)',
+  'create policy a on team using (true)',
+  'alter table member enable row level security',
+  'alter table note force row level security',
+  `create or replace function me() returns text language sql stable as $$ select 'somebody' $$`,
+  'revoke select on member from the_role',
+  'alter role the_role bypassrls',
+  'alter table team alter column boss type varchar(20)',
+  `select event.untrack('member')`,
+])('what row security comes to changes with it: %s', async (statement) => {
+  await securityOf(
+    'team in (select m.team from member as m join team as t on t.id = m.team where m.person = me())',
+  )
+  const note = ids.get('note') ?? 0
+  const before = (await readStates(client, [note])).get(note)
+  await client.query('begin')
+  await client.query(statement.replaceAll('the_role', role))
+  const after = (await readStates(client, [note])).get(note)
+  await client.query('rollback')
+  expect(after).not.toBe(before)
+  expect((await readStates(client, [note])).get(note)).toBe(before)
+})
