@@ -41,10 +41,18 @@ beforeAll(async () => {
       doc jsonb, ${hidden}_column text default '${hidden} value');
     create table pair (l int, r text, x int, primary key (l, r));
     create table ${hidden}_table (id int primary key, x int);
+    create function ${hidden}_sees(id int) returns boolean stable language sql security definer
+      as $$ select id not in (select t.id from ${hidden}_table as t) $$;
+    create table secured (id int primary key, team int, x int);
+    alter table secured enable row level security;
+    create policy ${hidden}_members on secured using (team % 2 = 0);
+    create policy ${hidden}_opaque on secured as restrictive using (${hidden}_sees(id));
     insert into a select n, n, n, n, 'row ' || n, now(), '{x,y}', '{"n": [1]}' from generate_series(1, 50) as n;
+    insert into ${hidden}_table values (4);
+    insert into secured select n, n, n from generate_series(1, 50) as n;
     insert into pair select n, 'r' || n, n from generate_series(1, 50) as n;
-    select event.track('numbered'), event.track('a'), event.track('pair'), event.track('${hidden}_table');
-    grant select on numbered, pair to ${role}; grant select (id, x, big, num, name, at, tags, doc) on a to ${role}`)
+    select event.track('numbered'), event.track('a'), event.track('pair'), event.track('secured'), event.track('${hidden}_table');
+    grant select on numbered, pair, secured to ${role}; grant select (id, x, big, num, name, at, tags, doc) on a to ${role}`)
   project = await temporaryFolder({
     'rowcast.config.mjs': `export default {
       authenticate: ({ auth }) => ({ role: '${role}', claims: typeof auth.sub === 'string' ? { sub: auth.sub } : {} }),
@@ -172,7 +180,7 @@ async function fuzz<T>(
 // ---- what is sent ----
 
 const relation = fc.oneof(
-  { weight: 20, arbitrary: fc.constantFrom('a', 'public.a', 'pair', 'numbered', '"a"') },
+  { weight: 20, arbitrary: fc.constantFrom('a', 'public.a', 'pair', 'secured', 'numbered', '"a"') },
   fc.constantFrom(
     'event.change',
     'pg_catalog.pg_authid',
@@ -251,6 +259,9 @@ const key = fc.array(value, { maxLength: 3 })
 const sensible = fc.oneof(
   fc.constantFrom(
     { kind: 'table', relation: 'a' },
+    { kind: 'table', relation: 'secured' },
+    { kind: 'table', relation: 'secured', where: { column: 'team', op: 'gt', value: 10 }, limit: 5 },
+    { kind: 'row', relation: 'secured', key: [4] },
     { kind: 'table', relation: 'a', orderBy: [{ column: 'name', direction: 'desc' }], limit: 3 },
     { kind: 'table', relation: 'a', where: { column: 'name', op: 'like', value: '%1%' } },
     { kind: 'table', relation: 'pair', where: { column: 'r', op: 'in', value: ['r1', 'r2'] } },
@@ -325,7 +336,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       'subscribe',
       'unsubscribe',
       'ack',
-      'renew',
+      'authenticate',
       'batch',
       'error',
       'message',
@@ -382,7 +393,8 @@ class SenselessClient implements AsyncDisposable {
       case 'reconnect':
         return this.#reconnect()
       case 'write':
-        await admin.query(`update a set x = x + 1, name = 'name ' || x where id <= 5`)
+        await admin.query(`update a set x = x + 1, name = 'name ' || x where id <= 5;
+          update secured set team = team + 1, x = x + 1 where id <= 5`)
     }
   }
 
