@@ -1,6 +1,7 @@
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
+import { RawWebSocket } from '../../test/raw-websocket.ts'
 import { runRowcast, startRowcast } from '../../test/rowcast-process.ts'
 import { urlOfUser } from '../../test/server.ts'
 import { TestSocket } from '../../test/socket.ts'
@@ -210,6 +211,10 @@ test.for(['rowcast.config.mjs', 'rowcast.config.ts'])(
     expect(await fetch(`${url}some/page`).then((answer) => answer.text())).toBe('the page')
     const handshake = await fetch(`${url}rowcast/?EIO=4&transport=polling`)
     expect(await handshake.text()).toContain('"sid"')
+
+    using elsewhere = await RawWebSocket.open(Number(new URL(url).port), '/elsewhere')
+    expect(elsewhere.received).toBe('')
+    expect(elsewhere.isOpen).toBe(false)
 
     rowcast.child.kill('SIGTERM')
     expect(await rowcast.exitCode()).toBe(0)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import sirv from 'sirv'
+import { defaultPath } from '../../shared/protocol.ts'
 import { saySlow } from '../embedded/say-slow.ts'
 import { healthz } from '../healthz.ts'
 import { createRowcast, type Rowcast } from '../main.ts'
@@ -81,6 +82,7 @@ async function serve(options: ServeOptions): Promise<void> {
       'No database: set DATABASE_URL or give --database, e.g. postgres://user:password@localhost:5432/app',
     )
   const httpServer = createServer()
+  endOtherUpgrades(httpServer, config.path ?? defaultPath)
   const rowcast: Rowcast = await saySlow(progress, 'preparing the database', () =>
     createRowcast({
       ...config,
@@ -118,6 +120,13 @@ function answer(
   return httpServer.on('request', (request, response) => {
     const notFound = () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
     answerHealth(request, response, () => (files ? files(request, response, notFound) : notFound()))
+  })
+}
+
+/** Socket.IO leaves those alone that are not its own, and nobody else is here to end them. */
+function endOtherUpgrades(httpServer: Server, path: string): void {
+  httpServer.on('upgrade', ({ url }, socket) => {
+    if (!url?.startsWith(path)) socket.destroy()
   })
 }
 
