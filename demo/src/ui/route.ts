@@ -1,5 +1,5 @@
-import type { Channel } from '../tables.ts'
 import { useMemo, useSyncExternalStore } from 'react'
+import type { Channel } from '../tables.ts'
 
 export type Route =
   | { readonly page: 'channel'; readonly name: string }
