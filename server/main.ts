@@ -203,6 +203,7 @@ async function serve(
     following,
     fallBehind: (connection, from) => welcome.fallBehind(connection, from),
     expire: () => gateway.expire(),
+    verify: (client, relationIds) => access.verify(client, relationIds),
     settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
   })
   const reader = new LogReader({

@@ -6,7 +6,7 @@ import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import type { Feed } from '../routing/feed.ts'
-import { readStates } from '../routing/catalogue.ts'
+import { RelationStates } from '../routing/relation-states.ts'
 import { hasWindow } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
@@ -17,6 +17,8 @@ import type { Welcome } from './welcome.ts'
 
 /** The shape of a relation and the rights to it are compared this often, while somebody follows it. */
 const checkMs = 250
+/** Every so many times also what changes without leaving a mark is looked for. */
+const thoroughEvery = 8
 const definesAtOnce = 8
 
 export interface AccessWatchParts {
@@ -37,6 +39,7 @@ export interface AccessWatchParts {
  */
 export class AccessWatch {
   readonly #parts: AccessWatchParts
+  readonly #states = new RelationStates()
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
   #asking: Promise<void> = Promise.resolve()
@@ -53,6 +56,16 @@ export class AccessWatch {
     this.#closing.abort()
     await this.#running
     await this.#asking
+  }
+
+  /**
+   * Makes sure, before changes of relations are handed on, that who follows them may read them, as of a transaction's
+   * snapshot: what is written after a right has been taken away is told to nobody by that right.
+   */
+  async verify(client: pg.ClientBase, relationIds: readonly number[]): Promise<void> {
+    const states = await this.#states.read(client, relationIds)
+    const changed = relationIds.filter((id) => this.#parts.following.isOutOfDate(id, states.get(id)))
+    if (changed.length > 0) await this.#check(changed)
   }
 
   /** Looks at one relation at once. True if something was found, and seen to. */
@@ -90,8 +103,9 @@ export class AccessWatch {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing
-    while (!signal.aborted) {
+    for (let n = 1; !signal.aborted; n++) {
       const { relationIds } = this.#parts.following
+      if (n % thoroughEvery === 0) this.#states.forget()
       if (relationIds.length > 0)
         await this.#check(relationIds).catch((error: unknown) =>
           this.#parts.logger.warn({ err: error }, 'could not look again at who may read what; trying again'),
@@ -112,12 +126,13 @@ export class AccessWatch {
 
   async #askAgain(relationIds: readonly number[]): Promise<boolean> {
     const { following, pool, definitions, wake } = this.#parts
-    const states = await readStates(pool, relationIds)
+    const states = await this.#states.read(pool, relationIds)
+    const isOutOfDate = relationIds.some((id) => following.isOutOfDate(id, states.get(id)))
+    if (!isOutOfDate) return false
     const changed = [...following.feeds].filter(
       ({ definition: { relation } }) =>
         relationIds.includes(relation.id) && states.get(relation.id) !== relation.state,
     )
-    if (changed.length === 0) return false
     definitions.forget()
     await pool.query('select event.refresh_capture()')
     await mapLimited(changed, definesAtOnce, (feed) => this.#ask(feed))

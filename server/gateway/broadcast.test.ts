@@ -53,6 +53,7 @@ test('sessions that get the same share one encoding, and a change that concerns 
     io,
     following,
     fallBehind: () => undefined,
+    verify: () => Promise.resolve(),
     expire: () => undefined,
     settle: () => Promise.reject(new Error('not needed')),
   })
@@ -93,6 +94,7 @@ test('who goes over to another state of a relation while a batch is worked out i
     io,
     following,
     fallBehind: () => undefined,
+    verify: () => Promise.resolve(),
     expire: () => undefined,
     settle: () => Promise.reject(new Error('not needed')),
   })

@@ -24,6 +24,8 @@ export interface BroadcastParts {
   readonly fallBehind: (connection: Connection, from: string) => void
   /** Lets go of those whose time is over. */
   readonly expire: () => void
+  /** Makes sure that who follows relations may read them. */
+  readonly verify: (client: Pass['client'], relationIds: readonly number[]) => Promise<void>
   /** Makes sure that what PostgreSQL refuses to read is not asked again for ever. */
   readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
 }
@@ -52,6 +54,7 @@ export class Broadcast {
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     this.#goOn(pass)
     const { transactions, setAside } = this.#setAside(pass)
+    await this.#verify(transactions, pass.client)
     const unsettled = following.takeUnsettled(setAside)
     if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0)
       return this.#sendProgress(to, idleProgressMs)
@@ -98,6 +101,18 @@ export class Broadcast {
       }),
     }))
     return { transactions, setAside }
+  }
+
+  /** What is found out of date is asked for again before it is routed. */
+  async #verify(transactions: readonly LogTransaction[], client: Pass['client']): Promise<void> {
+    const { following, verify } = this.#parts
+    const concerned = new Set(following.unsettled)
+    for (const { rows } of transactions)
+      for (const { relationId } of rows) {
+        if (following.routes.has(relationId)) concerned.add(relationId)
+        for (const dependant of following.routes.dependants(relationId)) concerned.add(dependant)
+      }
+    if (concerned.size > 0) await verify(client, [...concerned])
   }
 
   async #route(

@@ -15,6 +15,8 @@ export class Following {
   readonly #feeds = new Map<SubscriptionId, Feed<Audience>>()
   readonly #relations = new Map<number, RelationInfo>()
   readonly #onEnd: (code: ErrorCode) => void
+  /** In which states the relations of feeds were when these began, each with the number of feeds. */
+  readonly #states = new Map<number, Map<string, number>>()
   #unsettled = new Set<number>()
   #changeovers = 0
 
@@ -42,6 +44,12 @@ export class Following {
     return [...this.#relations.keys()]
   }
 
+  /** True if anybody follows a relation in another state than this. */
+  isOutOfDate(relationId: number, state: string | undefined): boolean {
+    const states = this.#states.get(relationId)
+    return states !== undefined && !(states.size === 1 && state !== undefined && states.has(state))
+  }
+
   relation(id: number): RelationInfo | undefined {
     return this.#relations.get(id)
   }
@@ -60,6 +68,7 @@ export class Following {
       feed = { definition, followers: new Set(), window }
       this.#feeds.set(name, feed)
       this.#relations.set(definition.relation.id, definition.relation)
+      this.#count(definition.relation, 1)
       this.routes.add(feed)
     }
     const before = connection.feeds.get(definition.id)
@@ -131,6 +140,10 @@ export class Following {
     this.#unsettled.add(relationId)
   }
 
+  get unsettled(): ReadonlySet<number> {
+    return this.#unsettled
+  }
+
   /** Those that are to be asked again, also because their policies read one of these relations, of which the changes are not known. */
   takeUnsettled(unread: Iterable<number>): ReadonlySet<number> {
     const unsettled = this.#unsettled
@@ -154,9 +167,19 @@ export class Following {
     connection.leave()
   }
 
+  #count({ id, state }: RelationInfo, by: 1 | -1): void {
+    const states = this.#states.get(id) ?? new Map<string, number>()
+    const feeds = (states.get(state) ?? 0) + by
+    if (feeds > 0) states.set(state, feeds)
+    else states.delete(state)
+    if (states.size > 0) this.#states.set(id, states)
+    else this.#states.delete(id)
+  }
+
   #remove(feed: Feed<Audience>): void {
     const { relation } = feed.definition
     this.#feeds.delete(nameOf(feed.definition))
+    this.#count(relation, -1)
     this.routes.delete(feed)
     if (!this.routes.has(relation.id)) this.#relations.delete(relation.id)
   }

@@ -243,3 +243,41 @@ test('claims that are renewed, and two tokens of one user, are each shown what t
   await one.until((changes) => changes.some(({ key }) => key === '[6]'))
   expect(JSON.stringify(one.messages.slice(before))).not.toContain('"org":"a"')
 })
+
+test('what is written after a right has been taken away is not told by that right, however soon', async () => {
+  await at.sql(`
+    create table plain (id int primary key, body text); create table policed (id int primary key, body text);
+    alter table policed enable row level security; create policy all_rows on policed using (true);
+    grant select on plain, policed to ${at.role};
+    insert into plain values (1, 'before'); insert into policed values (1, 'before');
+    select event.track('plain'), event.track('policed')`)
+  await using witness = await at.follow('ann')
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'plain' })
+  await ann.subscribe({ kind: 'table', relation: 'policed' })
+  await ann.next('snapshot', (m) => m.subscription.includes('policed'))
+  await ann.next('progress')
+  for (let n = 0; n < 4; n++) {
+    await at.sql(`update plain set body = 'seen ${n}'; update policed set body = 'seen ${n}'`)
+    await at.sql(`revoke select on plain from ${at.role}; alter policy all_rows on policed using (false)`)
+    await at.sql(`update plain set body = 'secret'; update policed set body = 'secret'`)
+    await at.sql(
+      `insert into plain values (${n + 2}, 'secret'); insert into policed values (${n + 2}, 'secret')`,
+    )
+    await ann.next('ended', (m) => m.subscription.includes('plain'))
+    await ann.until((changes) =>
+      changes.some(({ op, relation }) => op === 'row_delete' && relation === 'public.policed'),
+    )
+    expect(JSON.stringify(ann.messages)).not.toContain('secret')
+    // Before it may be read again there is no secret any more.
+    await at.sql(`delete from plain where id > 1; delete from policed where id > 1`)
+    await at.sql(`update plain set body = 'before'; update policed set body = 'before'`)
+    await settled(witness)
+    ann.messages.length = 0
+    await at.sql(`grant select on plain to ${at.role}; alter policy all_rows on policed using (true)`)
+    await ann.until((changes) =>
+      changes.some(({ op, relation }) => op === 'row_insert' && relation === 'public.policed'),
+    )
+    await ann.subscribe({ kind: 'table', relation: 'plain' })
+    await ann.next('snapshot', (m) => m.subscription.includes('plain'))
+  }
+})
