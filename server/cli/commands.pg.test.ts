@@ -104,6 +104,29 @@ test('track and untrack change what is captured, by the names that SQL has for i
   expect(await changes()).toBe(1)
 })
 
+test('track --except leaves columns out, of one table at a time', async () => {
+  await using database = await createTestDatabase()
+  const client = await database.connect()
+  await client.query('create table account (id int primary key, name text, hash text, token text)')
+  const excepted = async () =>
+    (await client.query(`select event.excepted_columns('account') as names`)).rows[0].names
+  const env = { DATABASE_URL: database.url }
+
+  expect((await runRowcast(['track', 'account', '--except', 'hash,token'], { env })).code).toBe(0)
+  expect(await excepted()).toEqual(['hash', 'token'])
+  expect((await runRowcast(['track', 'account'], { env })).code).toBe(0)
+  expect(await excepted()).toEqual(['hash', 'token'])
+  expect((await runRowcast(['track', 'account', '--except', ''], { env })).code).toBe(0)
+  expect(await excepted()).toEqual([])
+
+  expect((await runRowcast(['track', 'account', 'account', '--except', 'hash'], { env })).code).toBe(2)
+  const key = await runRowcast(['track', 'account', '--except', 'id'], { env })
+  expect(key).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('column id of public.account cannot be left out'),
+  })
+})
+
 test('tracking tracks all or none, and says why without a stack', async () => {
   await using database = await createTestDatabase()
   const client = await database.connect()
