@@ -102,3 +102,26 @@ test('who goes over to another state of a relation while a batch is worked out i
   await broadcast.deliver({ ...pass('[1]'), client })
   expect(rooms).toEqual(['session:a:1'])
 })
+
+test('whose time is over while a batch is worked out is not sent it', async () => {
+  const rooms: string[] = []
+  const io = {
+    to: (to: string | string[]) => ({
+      emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
+    }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  const [a, b] = [connectionOf('a'), connectionOf('b')]
+  for (const connection of [a, b]) following.follow(connection, tableOf, new Set())
+  const broadcast = new Broadcast({
+    io,
+    following,
+    fallBehind: () => undefined,
+    expire: () => following.unfollow(a, tableOf.id),
+    verify: () => Promise.resolve(),
+    settle: () => Promise.reject(new Error('not needed')),
+  })
+
+  await broadcast.deliver(pass('[1]'))
+  expect(rooms).toEqual(['session:b:1'])
+})

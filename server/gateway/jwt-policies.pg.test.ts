@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import type pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Row } from '../../shared/change.ts'
 import type { Attached, Lasting } from '../../shared/protocol.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
@@ -195,6 +195,8 @@ test('from the answer on, nothing comes that the new claims do not see, whatever
   isWriting = false
   await writing
   expect(leaked).toEqual([])
+  const { rows } = await sql.query(`select format('[%s]', id) as key from document where team = 'red'`)
+  await vi.waitFor(() => expect(shown.keys).toEqual(rows.map(({ key }) => key).toSorted()), 20_000)
   await sql.query('delete from document where id >= 100')
 })
 
