@@ -41,8 +41,9 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /**
- * What may be said to a client of a refusal of PostgreSQL's. On values it speaks of what the client has sent, and on an operator of types. Everything
- * else may name tables, columns, functions and constraints that the client is not to know of, as a policy's do.
+ * What may be said to a client of a refusal of PostgreSQL's: where it is about a value, it speaks of what the client has
+ * sent, and where about an operator, of types. Everything else may name tables, columns, functions and constraints that
+ * the client is not to know of, as a policy's do.
  */
 export function tellable(error: unknown): string {
   const code = sqlStateOf(error)
