@@ -1,12 +1,5 @@
-import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
-import { createEncodingPool } from '../db/pool.ts'
-import { assume, type Identity } from '../session/identity.ts'
-import { readRelation, type RelationInfo } from './catalogue.ts'
-import { readRowSecurity } from './row-security.ts'
-import { sightOf } from './sight.ts'
-import { whoSees } from './who-sees.ts'
+import { createPolicedDatabase, type PolicedDatabase } from '../../test/policed-database.ts'
 
 const sub = `(current_setting('request.jwt.claims', true)::json ->> 'sub')`
 
@@ -194,117 +187,25 @@ const cases: readonly [how: 'join' | 'each', policies: string][] = [
   ['each', `create policy a on message using (owner = auth.uid() collate "C")`],
 ]
 
-let database: TestDatabase
-let pool: pg.Pool
-let admin: pg.Client
-let role: string
-let plain: RelationInfo
-const keys = Array.from({ length: 42 }, (_, n) => `[${n}]`)
+let database: PolicedDatabase
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  role = await database.createRole('nologin')
-  const [staff, nobody] = [await database.createRole('nologin'), await database.createRole('nologin')]
-  admin = await database.connect()
-  pool = createEncodingPool(database.url, 4)
-  await admin.query(`
-    create type mood as enum ('sad', 'gay');
-    create table channel (id int primary key, is_public boolean not null, org text);
-    create table member (channel_id int, user_id text, is_banned boolean, primary key (channel_id, user_id));
-    create table profile (id text primary key, org text, channel_id bigint);
-    create table message (id int primary key, channel_id int, owner text, mood mood, tags text[]);
-    select event.track('channel'), event.track('member'), event.track('profile'), event.track('message');
-    insert into channel select n, n % 4 = 0, case when n % 3 > 0 then 'o' || n % 3 end from generate_series(1, 8) as n;
-    insert into member values (1, 'ann', false), (2, 'ann', true), (3, 'bob', null), (4, 'cid', false), (5, 'bob', false), (1, 'bob', false);
-    insert into profile values ('ann', 'o1', 3), ('bob', 'o2', null);
-    insert into message select n, nullif(n % 9, 0), (array['ann', 'bob', 'dan', null])[n % 4 + 1],
-      (array['sad', 'gay', null]::mood[])[n % 3 + 1], (array['ann', 'x' || n])[n % 2 + 1 : 2] from generate_series(1, 40) as n;
-    create view membership as select * from member;
-    create schema auth;
-    create function auth.jwt() returns jsonb language sql stable as
-      $$ select coalesce(nullif(current_setting('request.jwt.claim', true), ''), nullif(current_setting('request.jwt.claims', true), ''))::jsonb $$;
-    create function auth.uid() returns text language sql stable as $$ select auth.jwt() ->> 'sub' $$;
-    create function fixed_uid() returns text language sql immutable as $$ select current_setting('request.jwt.claims')::json ->> 'sub' $$;
-    create function upper_case(name text) returns text language plpgsql as $$ begin return upper(name); end $$;
-    create function either(a text, b text) returns boolean language sql as $$ select a = b or exists (select from member where user_id = b) $$;
-    create operator ||| (leftarg = text, rightarg = text, function = either);
-    create function is_member(channel int) returns boolean language sql stable security definer as
-      $$ select exists (select from member as m where m.channel_id = channel and m.user_id = auth.uid()) $$;
-    grant ${staff} to ${role};
-    grant usage on schema public, auth to ${role};
-    grant select on channel, member, message, profile, membership to ${role}`)
-  plain = await readRelation(pool, 'message', null, { role, claims: {} })
-  names.set('staff', staff)
-  names.set('nobody', nobody)
+  database = await createPolicedDatabase([
+    { sub: 'ann', channels: [1, 4], org: 'o1', mood: 'sad' },
+    { sub: 'bob', channels: [], role: 'admin', app_metadata: { channel: 3 }, org: 'o2' },
+    { sub: 'cid', channels: [null], org: 'o1', mood: 'gay' },
+    { sub: null, org: null },
+    {},
+  ])
 })
 
-const names = new Map<string, string>()
-
-afterAll(async () => {
-  await pool.end()
-  await database[Symbol.asyncDispose]()
-})
-
-/** Runs in a transaction of the administrator's, so that nothing is left of it. */
-async function withPolicies(policies: string, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
-  const tables = 'message, member, channel, profile'.split(', ')
-  await admin.query('alter table message enable row level security')
-  await admin.query(policies.replace(/\b(staff|nobody)\b/g, (name) => names.get(name) ?? name))
-  const client = await pool.connect()
-  try {
-    await work(client)
-  } finally {
-    client.release()
-    const { rows } = await admin.query(
-      `select format('drop policy %I on %s', polname, polrelid::regclass) as sql from pg_policy`,
-    )
-    for (const { sql } of rows) await admin.query(sql)
-    for (const table of tables) await admin.query(`alter table ${table} disable row level security`)
-  }
-}
-
-const claims: readonly Record<string, unknown>[] = [
-  { sub: 'ann', channels: [1, 4], org: 'o1', mood: 'sad' },
-  { sub: 'bob', channels: [], role: 'admin', app_metadata: { channel: 3 }, org: 'o2' },
-  { sub: 'cid', channels: [null], org: 'o1', mood: 'gay' },
-  { sub: null, org: null },
-  {},
-]
-
-async function shownBySelect(client: pg.ClientBase, identity: Identity): Promise<string[]> {
-  await client.query('begin')
-  try {
-    await assume(client, identity)
-    const { rows } = await client.query('select id from message order by id')
-    return rows.map(({ id }) => `[${id}]`)
-  } finally {
-    await client.query('rollback')
-  }
-}
+afterAll(() => database[Symbol.asyncDispose]())
 
 test.for(cases)('by %s, those see a row to whom a select shows it: %s', async ([how, policies]) => {
-  await withPolicies(policies, async (client) => {
-    const relation = { ...plain, security: await readRowSecurity(pool, plain.oid, role) }
-    const identities = claims.map((each): Identity => ({ role, claims: each }))
-    const expected: string[][] = []
-    for (const identity of identities) expected.push(await shownBySelect(client, identity))
-    const sights = await Promise.all(identities.map((identity) => sightOf(pool, relation, identity)))
-    const shown = async (to: RelationInfo): Promise<string[][]> => {
-      await client.query('begin')
-      const seen = await whoSees(client, to, sights, keys)
-      await client.query('commit')
-      return sights.map((sight) => keys.filter((key) => seen.get(key)?.includes(sight)))
-    }
-    expect(await shown(relation)).toEqual(expected)
-    const { security } = relation
-    expect(await shown({ ...relation, security: security && { ...security, join: null } })).toEqual(expected)
-    if (security?.join) {
-      // Also where the policies say who sees a row: with the sights in a table.
-      const branches = security.join.branches.map((branch) => ({ ...branch, found: null }))
-      expect(
-        await shown({ ...relation, security: { ...security, join: { ...security.join, branches } } }),
-      ).toEqual(expected)
-    }
-    expect(security?.join ? 'join' : 'each').toBe(how)
+  await database.withPolicies(policies, async (shown) => {
+    expect(await shown.byJoin()).toEqual(shown.bySelect)
+    expect(await shown.byTable()).toEqual(shown.bySelect)
+    expect(await shown.byEach()).toEqual(shown.bySelect)
+    expect(shown.security?.join ? 'join' : 'each').toBe(how)
   })
 })
