@@ -1,9 +1,10 @@
 import type pg from 'pg'
 import type { Subscription } from '../../shared/subscription.ts'
+import { Grouped } from '../session/grouped.ts'
 import type { Identity } from '../session/identity.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
 import { meaningOf, type Definition, type Meaning } from './definition.ts'
-import { sightOf, type Sight } from './sight.ts'
+import { sightsOf, type Sight } from './sight.ts'
 
 /**
  * So long what a subscription means is taken to be what it was. It may change at any moment anyway between the asking and
@@ -17,9 +18,11 @@ export class Definitions {
   readonly #meanings = new Map<string, Promise<Meaning>>()
   readonly #relations = new Map<string, Promise<RelationInfo>>()
   readonly #sights = new Map<string, Promise<Sight>>()
+  readonly #seeing: Grouped<SightRequest, Sight>
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
+    this.#seeing = new Grouped((requests) => seeAll(pool, requests))
   }
 
   /** As `define`. */
@@ -35,7 +38,7 @@ export class Definitions {
     )
     const { relation } = meaning
     const sight = await briefly(this.#sights, [relation.id, relation.state, role, claims], () =>
-      sightOf(this.#pool, relation, identity),
+      this.#seeing.ask({ relation, identity }),
     )
     return { ...meaning, sight }
   }
@@ -44,6 +47,33 @@ export class Definitions {
   forget(): void {
     for (const known of [this.#meanings, this.#relations, this.#sights]) known.clear()
   }
+}
+
+interface SightRequest {
+  readonly relation: RelationInfo
+  readonly identity: Identity
+}
+
+/** Of each relation and role, all in one question. */
+async function seeAll(pool: pg.Pool, requests: readonly SightRequest[]): Promise<Sight[]> {
+  const groups = new Map<string, number[]>()
+  requests.forEach(({ relation: { id, role, state } }, place) => {
+    const name = JSON.stringify([id, role, state])
+    groups.set(name, [...(groups.get(name) ?? []), place])
+  })
+  const sights: Sight[] = []
+  for (const places of groups.values()) {
+    const of = places.flatMap((place) => requests[place] ?? [])
+    const [first] = of
+    if (!first) continue
+    const seen = await sightsOf(
+      pool,
+      first.relation,
+      of.map(({ identity }) => identity),
+    )
+    seen.forEach((sight, i) => (sights[places[i] ?? -1] = sight))
+  }
+  return sights
 }
 
 /** Asks, unless the same is being asked or has just been answered. */

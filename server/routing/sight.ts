@@ -4,6 +4,7 @@ import { isRefusal } from '../db/failures.ts'
 import type { Identity } from '../session/identity.ts'
 import { asIdentity } from './as-identity.ts'
 import type { RelationInfo } from './catalogue.ts'
+import { readAs } from './read-as.ts'
 
 /**
  * What identities share that see the same rows of a relation: the role, and their claims as far as its policies read them.
@@ -25,29 +26,50 @@ export interface Sight {
  * @throws {RowcastError} `permission_denied` if the server may not take on the role.
  */
 export async function sightOf(pool: pg.Pool, relation: RelationInfo, identity: Identity): Promise<Sight> {
-  const { role } = identity
-  const claims = JSON.stringify(identity.claims)
-  const expressions = relation.security ? relation.security.claims : []
-  const values = expressions && (await evaluate(pool, identity, expressions))
-  return { name: JSON.stringify([role, values ?? claims]), role, claims, values }
+  const [sight] = await sightsOf(pool, relation, [identity])
+  if (!sight) throw new Error('an identity has a sight')
+  return sight
 }
 
-/** As the identity, since it is PostgreSQL that knows what it sees. Null if that cannot be told without a row. */
+/** As `sightOf`, of several identities of the relation's role, in one question. */
+export async function sightsOf(
+  pool: pg.Pool,
+  relation: RelationInfo,
+  identities: readonly Identity[],
+): Promise<Sight[]> {
+  const { role, security } = relation
+  const expressions = security ? security.claims : []
+  const all = identities.map(({ claims }) => JSON.stringify(claims))
+  const values =
+    expressions === null || expressions.length === 0
+      ? all.map(() => expressions && [])
+      : await evaluate(pool, relation, all, expressions)
+  return all.map((claims, i) => {
+    const own = values[i] ?? null
+    return { name: JSON.stringify([role, own ?? claims]), role, claims, values: own }
+  })
+}
+
+/** As the identities, since it is PostgreSQL that knows what they see. Null where that cannot be told without a row. */
 async function evaluate(
   pool: pg.Pool,
-  identity: Identity,
+  relation: RelationInfo,
+  claims: readonly string[],
   expressions: readonly string[],
-): Promise<(string | null)[] | null> {
-  if (expressions.length === 0) return []
-  const texts = expressions.map((expression) => `(${expression})::text`)
+): Promise<(string[] | null)[]> {
+  const texts = expressions.map((expression) => `(${expression})::text`).join(', ')
+  const select = { text: `select json_build_array(${texts})::text as key, null::text as "row"`, values: [] }
   try {
-    const { rows } = await asIdentity(pool, identity, (client) =>
-      client.query(`select array[${texts.join(', ')}] as values`),
+    const rows = await asIdentity(pool, { role: relation.role, claims: {} }, (client) =>
+      readAs(client, relation, claims, select),
     )
-    return rows[0].values
+    return rows.map(({ key }) => JSON.parse(key) as string[])
   } catch (error) {
     // A cast that fails, say. The policy may well decide without it.
     if (!isRefusal(error) || error instanceof RowcastError) throw error
-    return null
+    if (claims.length === 1) return [null]
+    const alone = []
+    for (const one of claims) alone.push(...(await evaluate(pool, relation, [one], expressions)))
+    return alone
   }
 }
