@@ -96,26 +96,32 @@ export interface Policy {
   readonly using: string
 }
 
+/** Half of the policies look up memberships: there the most can go wrong. */
+function isByMembership(title: string): boolean {
+  return title.includes('my teams') || title.includes('of mine')
+}
+
 /** A policy that fits a table. What reads membership directly is none for membership itself: that would not end. */
 export function randomPolicy(
   random: Random,
   table: AuditTable,
   roles: readonly string[],
   name: string,
+  isRestrictive = random.chance(0.25),
 ): Policy {
-  const isRestrictive = random.chance(0.25)
   const fitting = Object.entries(isRestrictive ? restrictions : templates).flatMap(([title, template]) => {
     const using = template(table, random)
     return using === undefined || (table.isMembership && using.includes('public.membership'))
       ? []
       : [{ title, using }]
   })
-  const chosen = random.pick(fitting) ?? { title: 'everything', using: 'true' }
+  const byMembership = random.chance(0.5) ? fitting.filter(({ title }) => isByMembership(title)) : []
+  const chosen = random.pick(byMembership) ?? random.pick(fitting) ?? { title: 'everything', using: 'true' }
   return {
     name,
     relation: table.relation,
     isRestrictive,
-    to: random.chance(0.5) ? ['public'] : random.shuffled(roles).slice(0, random.int(1, 2)),
+    to: random.chance(0.6) ? ['public'] : random.shuffled(roles).slice(0, random.int(1, 2)),
     command: random.chance(0.5) ? 'all' : 'select',
     ...chosen,
   }

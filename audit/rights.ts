@@ -58,12 +58,20 @@ export class Rights {
     if (random.chance(0.3)) grants.set(group, 'all')
     const isSecured = table.isMembership ? random.chance(0.3) : random.chance(0.9)
     this.#ofTables.set(table.relation, { isSecured, isForced: random.chance(0.3), grants })
-    for (let count = random.int(1, 3); count > 0; count--) this.#policies.push(this.#policy(table))
+    // Where no policy permits anything there is nothing to be seen.
+    this.#policies.push(this.#policy(table, false))
+    for (let count = random.int(0, 2); count > 0; count--) this.#policies.push(this.#policy(table))
   }
 
-  #policy(table: AuditTable): Policy {
+  #policy(table: AuditTable, isRestrictive?: boolean): Policy {
     const { reader, clerk, group, member } = this.#roles
-    return randomPolicy(this.#random, table, [reader, clerk, group, member], `p${this.#policyCount++}`)
+    return randomPolicy(
+      this.#random,
+      table,
+      [reader, clerk, group, member],
+      `p${this.#policyCount++}`,
+      isRestrictive,
+    )
   }
 
   /** Nearly always with the key, without which there is nothing to follow. */

@@ -97,7 +97,7 @@ async function writeBeginning(admin: pg.Client, recorder: Recorder, world: World
   const start = performance.now()
   // As everybody writes, until there is something to begin with.
   await writeRows(admin, recorder, random, world.tables, () => {
-    return recorder.commits.length > 20 || performance.now() - start > 3_000
+    return recorder.commits.length > 40 || performance.now() - start > 3_000
   })
 }
 

@@ -1,5 +1,8 @@
 import type { PlantedLeak } from './plant.ts'
 
+/** Mostly nobody's rights change: then everything is judged strictly. */
+export const plantedSize = { calm: 120, changes: 2, restMs: 5_000 }
+
 /** What somebody might get wrong, as edits of the source as it is. */
 export const plantedLeaks: readonly PlantedLeak[] = [
   {

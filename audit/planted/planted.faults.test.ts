@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestServer, testServer } from '../../test/server.ts'
 import { describe } from '../findings.ts'
-import { plantedLeaks } from './leaks.ts'
+import { plantedLeaks, plantedSize } from './leaks.ts'
 import { auditWith } from './plant.ts'
 
 let stop: () => Promise<void>
@@ -16,7 +16,13 @@ test.each(plantedLeaks.filter(({ isQuick }) => isQuick))(
   // Whether a leak shows within seconds is a matter of chance: it is to be found in one of three tries.
   { timeout: 180_000, retry: 2 },
   async ({ kinds, edits }) => {
-    const { leaks } = await auditWith(edits, { url: testServer().url, seed: 1, seconds: 10, until: kinds })
+    const { leaks } = await auditWith(edits, {
+      url: testServer().url,
+      seed: 1,
+      seconds: 20,
+      size: plantedSize,
+      until: kinds,
+    })
     const found = leaks.map(({ kind }) => kind)
     expect(
       found.some((kind) => kinds.includes(kind)),

@@ -1,7 +1,5 @@
 import { Command } from 'commander'
 import { randomInt } from 'node:crypto'
-import { audit } from '../../audit/audit.ts'
-import { hasFailed, runLine, textOf } from '../../audit/report.ts'
 import { openProjectDatabase } from '../embedded/project-database.ts'
 import { UsageError } from './usage-error.ts'
 import { databaseOption, progress } from './with-database.ts'
@@ -46,6 +44,11 @@ Examples:
 async function run(options: AuditCommandOptions): Promise<void> {
   const seed = options.seed === undefined ? randomInt(1_000_000) : wholeNumber('seed', options.seed)
   const seconds = wholeNumber('seconds', options.seconds)
+  // Only this command needs them, and a client with them.
+  const [{ audit }, { hasFailed, runLine, textOf }] = await Promise.all([
+    import('../../audit/audit.ts'),
+    import('../../audit/report.ts'),
+  ])
   const opened = await openProjectDatabase(options.database, progress)
   try {
     if (typeof opened.database !== 'string') throw new UsageError('Give the database as a connection string.')

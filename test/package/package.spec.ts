@@ -52,7 +52,7 @@ test.describe.configure({ mode: 'default' })
 
 test('the package holds what users need, and nothing else', ({ packed }) => {
   const rest = packed.contents.filter(
-    (path) => !/^dist\/(client|server|shared)\/.*\.(js|d\.ts)$|^dist\/sql\/.*\.sql$/.test(path),
+    (path) => !/^dist\/(audit|client|server|shared)\/.*\.(js|d\.ts)$|^dist\/sql\/.*\.sql$/.test(path),
   )
   expect(rest.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
   expect(packed.contents.filter((path) => /\.test|testing|demo/.test(path))).toEqual([])
