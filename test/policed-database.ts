@@ -3,6 +3,7 @@ import { createEncodingPool } from '../server/db/pool.ts'
 import { readRelation, type RelationInfo } from '../server/routing/catalogue.ts'
 import { readRowSecurity, type RowSecurity } from '../server/routing/row-security.ts'
 import { sightOf, type Sight } from '../server/routing/sight.ts'
+import { Sights } from '../server/routing/sights.ts'
 import { whoSees } from '../server/routing/who-sees.ts'
 import { assume } from '../server/session/identity.ts'
 import { createTestDatabase } from './database.ts'
@@ -82,7 +83,7 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
     }
     const shown = async (to: RelationInfo): Promise<string[][]> => {
       await client.query('begin')
-      const seen = await whoSees(client, to, sights, keys)
+      const seen = await whoSees(client, to, new Sights(sights), keys)
       await client.query('commit')
       return sights.map((sight) => keys.filter((key) => seen.get(key)?.includes(sight)))
     }

@@ -7,7 +7,7 @@ import type { RoutedBatch, RoutedChange } from './routed-batch.ts'
 import { columnOf } from './shown.ts'
 import type { Sight } from './sight.ts'
 import { whoSees } from './who-sees.ts'
-import type { Aspect, View, WindowFeed } from './window-index.ts'
+import { sightsOf, type Aspect, type View, type WindowFeed } from './window-index.ts'
 
 /** What the followers of a feed hold once the batch has been sent, and hold no more. */
 export interface WindowShift {
@@ -66,7 +66,7 @@ async function viewsThatSee(
   images: Images,
 ): Promise<Map<KeyText, Set<View>>> {
   const seen = new Map<KeyText, Set<View>>()
-  const asked = new Set<View>()
+  const besides = new Set<View>()
   const keys: KeyText[] = []
   for (const [key, ofKey] of byKey) {
     const [last] = ofKey.slice(-1)
@@ -77,19 +77,19 @@ async function viewsThatSee(
     const views = aspect.viewsOf(key, row)
     if (views.size === 0 && aspect.openViews.size === 0) continue
     keys.push(key)
-    for (const view of views) asked.add(view)
+    for (const view of views) besides.add(view)
   }
   if (keys.length === 0) return seen
-  for (const view of aspect.openViews) asked.add(view)
   if (aspect.relation.security === null) {
     // Who may see the table sees the row, if it is there.
+    const asked = new Set([...aspect.openViews, ...besides])
     const [view] = asked
     if (!view) return seen
     await images.read(keys.map((key) => [key, view.sight]))
     for (const key of keys) if (images.get(key)) seen.set(key, asked)
     return seen
   }
-  const sights = [...asked].map(({ sight }) => sight)
+  const sights = besides.size === 0 ? aspect.openSights : sightsOf([...aspect.openViews, ...besides])
   for (const [key, seers] of await whoSees(client, aspect.relation, sights, keys))
     seen.set(key, new Set(seers.flatMap(({ name }) => aspect.views.get(name) ?? [])))
   const lookers = [...seen].flatMap(([key, views]): [KeyText, Sight][] => {

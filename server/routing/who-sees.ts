@@ -7,6 +7,7 @@ import { readAs } from './read-as.ts'
 import type { PolicyJoin } from './policy-join.ts'
 import { quote, selectByKeys, type Select } from './select.ts'
 import type { Sight } from './sight.ts'
+import type { Sights } from './sights.ts'
 
 /**
  * Which of these sights see which of these rows, as of the open transaction's snapshot. Rows that none sees are not in it.
@@ -20,16 +21,17 @@ import type { Sight } from './sight.ts'
 export async function whoSees(
   client: pg.ClientBase,
   relation: RelationInfo,
-  sights: readonly Sight[],
+  sights: Sights,
   keys: readonly KeyText[],
 ): Promise<Map<KeyText, Sight[]>> {
-  if (sights.length === 0 || keys.length === 0) return new Map()
+  if (sights.all.length === 0 || keys.length === 0) return new Map()
   const join = relation.security?.join
-  const joined = join ? sights.filter(({ values }) => values !== null) : []
-  const seen = (joined.length > 0 && join && (await seenByJoin(client, relation, join, joined, keys))) || null
-  const others = seen ? sights.filter(({ values }) => values === null) : sights
+  const seen =
+    join && sights.valued.all.length > 0
+      ? await seenByJoin(client, relation, join, sights.valued, keys)
+      : null
   const all = seen ?? new Map<KeyText, Sight[]>()
-  await seenByEach(client, relation, others, keys, all)
+  await seenByEach(client, relation, (seen ? sights.others : sights).all, keys, all)
   return all
 }
 
@@ -38,7 +40,7 @@ async function seenByJoin(
   client: pg.ClientBase,
   relation: RelationInfo,
   join: PolicyJoin,
-  sights: readonly Sight[],
+  sights: Sights,
   keys: readonly KeyText[],
 ): Promise<Map<KeyText, Sight[]> | null> {
   await client.query('savepoint rowcast_join')
@@ -57,10 +59,10 @@ async function seenByJoin(
 
 /** Who sees what, as it is found out. */
 class Seen {
-  readonly sights: readonly Sight[]
+  readonly sights: Sights
   readonly #byKey: Map<KeyText, Set<Sight> | 'all'>
 
-  constructor(sights: readonly Sight[], keys: readonly KeyText[]) {
+  constructor(sights: Sights, keys: readonly KeyText[]) {
     this.sights = sights
     this.#byKey = new Map(keys.map((key) => [key, new Set()]))
   }
@@ -68,7 +70,7 @@ class Seen {
   get byKey(): Map<KeyText, Sight[]> {
     const byKey = new Map<KeyText, Sight[]>()
     for (const [key, by] of this.#byKey)
-      if (by === 'all') byKey.set(key, [...this.sights])
+      if (by === 'all') byKey.set(key, [...this.sights.all])
       else if (by.size > 0) byKey.set(key, [...by])
     return byKey
   }
@@ -125,34 +127,15 @@ async function addFound(
     values: [rows.values],
   })
   if (found.length > maxFound) return false
-  const indexes = branches.map(({ claims }) => byValues(seen.sights, claims))
   for (const row of found) {
     const claims = branches[row.branch]?.claims ?? []
     if (claims.length === 0) seen.addAll(row.key)
-    else seen.add(row.key, indexes[row.branch]?.get(nameOf(claims.map((_, n) => row[`c${n}`] ?? null))) ?? [])
+    else {
+      const values = claims.map((_, n) => row[`c${n}`] ?? null)
+      seen.add(row.key, seen.sights.having(claims, values))
+    }
   }
   return true
-}
-
-/** Sights by the values of these claims; those that lack one are not in it, for nothing equals null. */
-function byValues(sights: readonly Sight[], claims: readonly number[]): Map<string | null, Sight[]> {
-  const index = new Map<string | null, Sight[]>()
-  if (claims.length > 0)
-    for (const sight of sights)
-      addToList(index, nameOf(claims.map((claim) => sight.values?.[claim] ?? null)), sight)
-  index.delete(null)
-  return index
-}
-
-function addToList<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key)
-  if (list) list.push(value)
-  else lists.set(key, [value])
-}
-
-function nameOf(values: readonly (string | null)[]): string | null {
-  if (values.includes(null)) return null
-  return values.length === 1 ? (values[0] ?? null) : JSON.stringify(values)
 }
 
 async function addJoined(
@@ -177,11 +160,11 @@ async function addJoined(
   const sightsSql = `rowcast_sights as materialized (select ${['u.n', ...typed].join(', ')} from unnest(${parameters.join(', ')}) with ordinality as u (${[...names, 'n'].join(', ')}))`
   const { rows: joined } = await client.query<{ key: KeyText; n: string | null }>({
     text: `with ${[rows.text, ...(used.length > 0 ? [sightsSql] : [])].join(', ')} ${selects.join(' union all ')}`,
-    values: [rows.values, ...used.map((claim) => sights.map(({ values }) => values?.[claim] ?? null))],
+    values: [rows.values, ...used.map((claim) => sights.textsOf(claim))],
   })
   for (const { key, n } of joined) {
     if (n === null) seen.addAll(key)
-    else seen.add(key, sights.slice(Number(n) - 1, Number(n)))
+    else seen.add(key, sights.all.slice(Number(n) - 1, Number(n)))
   }
 }
 

@@ -7,6 +7,7 @@ import { FeedIndex } from './feed-index.ts'
 import { addTo, deleteFrom } from './multimap.ts'
 import type { Dependency } from './row-security.ts'
 import type { Sight } from './sight.ts'
+import { Sights } from './sights.ts'
 
 /** A feed that has a window. */
 export type WindowFeed = Feed & { readonly window: Window }
@@ -65,6 +66,7 @@ export class Aspect {
   readonly #views = new Map<string, View>()
   readonly #feeds = new FeedIndex()
   readonly #open = new Set<View>()
+  #openSights: Sights | undefined
   readonly #holders = new Map<KeyText, Set<WindowFeed>>()
   /** How many feeds read a column, to filter or to order. */
   readonly #columns = new Map<string, number>()
@@ -120,7 +122,7 @@ export class Aspect {
       this.#byClaim.add(view)
     }
     view.add(feed)
-    if (view.isOpen) this.#open.add(view)
+    this.#sort(view)
     this.#feeds.add(feed)
     for (const column of feed.window.query?.columns ?? [])
       this.#columns.set(column, (this.#columns.get(column) ?? 0) + 1)
@@ -131,7 +133,7 @@ export class Aspect {
     const view = this.#views.get(feed.definition.sight.name)
     if (!view?.delete(feed)) return
     this.#feeds.delete(feed)
-    if (!view.isOpen) this.#open.delete(view)
+    this.#sort(view)
     if (view.feeds.size === 0) {
       this.#views.delete(view.sight.name)
       this.#byClaim.delete(view)
@@ -160,6 +162,10 @@ export class Aspect {
     return this.#open
   }
 
+  get openSights(): Sights {
+    return (this.#openSights ??= sightsOf(this.#open))
+  }
+
   /**
    * Those besides who hold a row, or may show it.
    *
@@ -180,6 +186,13 @@ export class Aspect {
     return this.#holders.get(key) ?? []
   }
 
+  #sort(view: View): void {
+    if (view.isOpen === this.#open.has(view)) return
+    if (view.isOpen) this.#open.add(view)
+    else this.#open.delete(view)
+    this.#openSights = undefined
+  }
+
   /** Notes what the followers of a feed hold from now on, and do not hold any more. */
   shift(feed: WindowFeed, entering: readonly KeyText[], leaving: readonly KeyText[]): void {
     if (!this.#views.get(feed.definition.sight.name)?.feeds.has(feed)) return // its last follower has left meanwhile
@@ -193,6 +206,10 @@ export class Aspect {
       addTo(this.#holders, key, feed)
     }
   }
+}
+
+export function sightsOf(views: Iterable<View>): Sights {
+  return new Sights([...views].map(({ sight }) => sight))
 }
 
 /** The feeds of those who see the same of a relation. */
