@@ -276,6 +276,38 @@ test('E-17 E-18 E-19 a session goes on elsewhere: its subscriptions are there, a
   expect(restored.getSnapshot().data).toMatchObject([{ id: 2 }, { id: 4 }, { id: 5 }]) // at once: it is there already
 })
 
+test('a page shows the columns that its role may select, and what becomes of them', async () => {
+  const role = await database.createRole('nologin')
+  await sql.query(`grant select (id, name) on person to ${role}`)
+  const { changes, field, row, table } = client({ auth: { role } })
+  const people = followed(table('person', { orderBy: { id: 'asc' } }))
+  const joe = followed(row('person', 1))
+  const score = field('person', 1, 'score')
+  const seen = followed(changes('person'))
+  score.subscribe(() => undefined)
+  await until(() => expect(joe()).toEqual({ id: 1, name: 'joe' }))
+  await until(() => expect(people()?.[1]).toEqual({ id: 2, name: 'ann' }))
+  await until(() =>
+    expect(score.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'column_not_found' } }),
+  )
+
+  await sql.query(`update person set score = 31415 where id = 1; update person set score = 31416, name = 'jo' where id = 1;
+    insert into person values (5, 'ida', 31417)`)
+  await until(() => expect(people()).toHaveLength(5))
+  expect(seen()).toMatchObject([
+    { op: 'field_update', key: '[1]', column: 'name', value: 'jo' },
+    { op: 'row_insert', key: '[5]', row: { id: 5, name: 'ida' } },
+  ])
+  expect(JSON.stringify([people(), seen()])).not.toContain('3141')
+
+  await sql.query(`grant select (score) on person to ${role}`)
+  await until(() => expect(joe()).toEqual({ id: 1, name: 'jo', score: 31416 }))
+  await until(() => expect(people()?.[4]).toEqual({ id: 5, name: 'ida', score: 31417 }))
+  await sql.query(`revoke select (score, name) on person from ${role}`)
+  await until(() => expect(joe()).toEqual({ id: 1 }))
+  await until(() => expect(people()?.[4]).toEqual({ id: 5 }))
+})
+
 test('a session that the server has forgotten is replaced, and the page goes on', async () => {
   const { table, store } = client()
   const rows = followed(table('person'))
