@@ -210,6 +210,7 @@ async function serve(
     database: options.database,
     logger,
     relationIds: () => following.routes.relationIds,
+    decisiveIds: () => following.routes.decisiveIds,
     isAwaited: () => welcome.isAwaited,
     ...(options.readAtOnce && { bounds: options.readAtOnce }),
     deliver: (pass) => broadcast.deliver(pass),

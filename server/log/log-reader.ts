@@ -29,6 +29,8 @@ export interface LogReaderOptions {
   readonly logger: Logger
   /** The relations that anybody follows; what nobody follows is not read. Empty: the reader rests. */
   relationIds(): readonly number[]
+  /** Those among them of which old values are wanted, too. Default: none. */
+  decisiveIds?(): readonly number[]
   /** Someone waits for a position to start from, though nothing may have changed. */
   isAwaited(): boolean
   /** Hands on what a pass found. If it fails the pass is repeated, so it fails before it sends anything. */
@@ -271,7 +273,8 @@ export class LogReader {
 
   async #read(client: pg.Client, from: string, to: string): Promise<LogReading | 'expired'> {
     try {
-      return await readLog(client, from, to, this.#options.relationIds(), this.#options.bounds)
+      const { relationIds, decisiveIds, bounds } = this.#options
+      return await readLog(client, from, to, relationIds(), bounds, decisiveIds?.())
     } catch (error) {
       if (sqlStateOf(error) === sqlStates.position_expired) return 'expired'
       throw error

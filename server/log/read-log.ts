@@ -7,6 +7,8 @@ export interface LogRow {
   readonly key: string
   /** JSON text, as PostgreSQL wrote it: the whole row, the changed fields, or null for a delete. */
   readonly new: string | null
+  /** Likewise, but of a delete the whole row, and of an insert null. Undefined where it has not been asked for. */
+  readonly old?: string | null
 }
 
 export interface LogTransaction {
@@ -42,7 +44,7 @@ export interface LogReading {
   readonly heavy: readonly number[]
 }
 
-const sql = 'select * from event.changes_between($1, $2, $3, $4, $5)'
+const sql = 'select * from event.changes_between($1, $2, $3, $4, $5, $6)'
 
 /**
  * The transactions that committed after snapshot `from` and up to `to`, as far as they changed the relations named.
@@ -50,6 +52,7 @@ const sql = 'select * from event.changes_between($1, $2, $3, $4, $5)'
  * In the order of their last change: a row lock makes a later writer draw its number after the earlier
  * one has committed, so this order respects every dependency, and leaving relations out does not disturb it.
  *
+ * @param withOld the relations of which old values are wanted, too
  * @throws an error of PostgreSQL's with the code of `position_expired` if the log no longer reaches back to `from`
  */
 export async function readLog(
@@ -58,6 +61,7 @@ export async function readLog(
   to: string,
   relationIds: readonly number[],
   { maxRows, maxBytes }: LogBounds = defaultBounds,
+  withOld: readonly number[] = [],
 ): Promise<LogReading> {
   const heavy: number[] = []
   let wanted = from === to ? [] : relationIds
@@ -66,7 +70,7 @@ export async function readLog(
     const { rows } = await client.query<LogRecord | Excess>({
       name: 'rowcast_read_log',
       text: sql,
-      values: [from, to, wanted, maxRows, maxBytes],
+      values: [from, to, wanted, maxRows, maxBytes, withOld],
     })
     const [first] = rows
     if (first?.xid !== null) return { transactions: transactionsOf(rows as LogRecord[]), heavy } // all or none
@@ -84,6 +88,7 @@ export interface LogRecord {
   readonly relation_id: number
   readonly key: string
   readonly new: string | null
+  readonly old: string | null
 }
 
 /** It says instead that there is too much, and of what. */
@@ -95,10 +100,10 @@ interface Excess {
 /** Puts the changes of each transaction together, which must stand together already. */
 export function transactionsOf(records: readonly LogRecord[]): LogTransaction[] {
   const transactions: LogTransaction[] = []
-  for (const { xid, at, op, relation_id: relationId, key, new: values } of records) {
+  for (const { xid, at, op, relation_id: relationId, key, new: values, old } of records) {
     let transaction = transactions.at(-1)
     if (transaction?.id !== xid) transactions.push((transaction = { id: xid, at, rows: [] }))
-    transaction.rows.push({ op, relationId, key, new: values })
+    transaction.rows.push({ op, relationId, key, new: values, ...(old !== null && { old }) })
   }
   return transactions
 }

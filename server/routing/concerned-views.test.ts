@@ -34,10 +34,12 @@ test('a change of what no policy reads concerns nobody', () => {
   expect(concerned({ op: 'field_update', new: '{"team":3}' }, 1, ['team', 'person'])).not.toEqual([])
 })
 
-test('where the claim is not in the key, only of a new row it is known what it has been', () => {
+test('where the claim is not in the key, it is known of what comes, goes or changes it', () => {
   expect(concerned({}, null)).toEqual(['unknown', 'ann'])
-  expect(concerned({ op: 'row_delete', new: null }, null)).toBeUndefined()
-  expect(concerned({ op: 'field_update', new: '{"person":8}' }, null)).toBeUndefined()
+  expect(concerned({ op: 'row_delete', new: null, old: '{"person":8}' }, null)).toEqual(['unknown', 'bob'])
+  const moved = { op: 'field_update', new: '{"person":8}', old: '{"person":7}' } as const
+  expect(concerned(moved, null)).toEqual(['unknown', 'bob', 'ann'])
+  expect(concerned({ op: 'field_update', new: '{"rank":3}', old: '{"rank":2}' }, null)).toBeUndefined()
 })
 
 test('who has gone is not found', () => {

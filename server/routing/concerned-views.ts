@@ -34,18 +34,24 @@ export class ViewsByClaim {
 
   /** Undefined if any may be concerned. */
   concernedBy(row: LogRow, { columns, key }: Dependency): Iterable<View> | undefined {
-    const fields = row.new === null ? {} : (JSON.parse(row.new) as Row)
+    const fields = parse(row.new)
     if (row.op === 'field_update' && columns && !Object.keys(fields).some((column) => columns.has(column)))
       return []
     const views = key && this.#views.get(key.claim)
-    const value = key && valueIn(row, fields, key)
-    if (!views || value === undefined) return undefined
-    return [...this.#always, ...(views.get(String(value)) ?? [])]
+    const values = key && valuesIn(row, fields, key)
+    if (!views || !values) return undefined
+    return [...this.#always, ...values.flatMap((value) => [...(views.get(String(value)) ?? [])])]
   }
 }
 
-/** The same in all versions of the row that a change knows of, or undefined. */
-function valueIn(row: LogRow, fields: Row, { column, place }: DependencyKey): Value | undefined {
-  if (place !== null) return (JSON.parse(row.key) as Value[])[place] // whose key changes is deleted and inserted
-  return row.op === 'row_insert' ? fields[column] : undefined
+/** Which values the row has had in a column, before the change and after it; undefined if that is not known. */
+function valuesIn(row: LogRow, fields: Row, { column, place }: DependencyKey): Value[] | undefined {
+  if (place !== null) return [(JSON.parse(row.key) as Value[])[place] ?? null] // whose key changes is deleted and inserted
+  const values = [fields[column], parse(row.old)[column]].filter((value) => value !== undefined)
+  // Of a field_update both are there, or neither.
+  return values.length > 0 ? values : undefined
+}
+
+function parse(text: string | null | undefined): Row {
+  return text == null ? {} : (JSON.parse(text) as Row)
 }

@@ -102,6 +102,11 @@ export class Routes {
     return this.#dependants.has(relationId)
   }
 
+  /** The relations that policies of something that is followed read. */
+  get decisiveIds(): readonly number[] {
+    return [...this.#dependants.keys()]
+  }
+
   /** The relations whose policies read this one, among those that are followed. */
   dependants(relationId: number): Iterable<number> {
     return this.#dependants.get(relationId) ?? []

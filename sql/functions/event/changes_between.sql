@@ -5,6 +5,8 @@
 -- With limits, and more than max_rows changes or max_bytes of their new values: one row instead, of which only relation_id
 -- is not null. It names the relation with the most, as far as was looked, to be left out of the next question.
 --
+-- Old values are told of the relations in "with_old" only: a deleted row, and the fields that have changed.
+--
 -- Raises RC009 if some of it may have been pruned.
 --
 -- Asked many times a second for the end of a log that may be long, so the index must serve it whatever the statistics
@@ -13,7 +15,7 @@
 -- which does not as much as lock the others; it is the same for all of them, so it is generated here.
 do $do$
 declare
-  -- Parameters as in the function; $6 are the parts.
+  -- Parameters as in the function; $7 are the parts.
   v_sql constant text := $sql$
     with change as materialized (
       select * from (
@@ -46,20 +48,22 @@ declare
       limit 1
     )
     (
-      select c.xid::text, to_json(c.at)#>>'{}', c.op, c.relation_id, c.key, c.new::text
+      select c.xid::text, to_json(c.at)#>>'{}', c.op, c.relation_id, c.key, c.new::text,
+        case when c.relation_id = any ($6) then c.old::text end
       from (select c.*, max(c.seq) over (partition by c.xid) as last_seq from change as c) as c
       where not exists (select from excess)
       order by c.last_seq, c.seq
     )
     union all
-    select null, null, null, e.relation_id, null, null from excess as e
+    select null, null, null, e.relation_id, null, null, null from excess as e
   $sql$;
 begin
   execute format(
     $function$
 create or replace function event.changes_between(
-  after pg_snapshot, until pg_snapshot, relation_ids integer[], max_rows integer default null, max_bytes bigint default null
-) returns table (xid text, at text, op event.operation, relation_id integer, key text, new text)
+  after pg_snapshot, until pg_snapshot, relation_ids integer[], max_rows integer default null, max_bytes bigint default null,
+  with_old integer[] default '{}'
+) returns table (xid text, at text, op event.operation, relation_id integer, key text, new text, old text)
 language plpgsql stable security definer rows 100
 set search_path = '' set timezone = 'UTC' set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set max_parallel_workers_per_gather = 0
@@ -69,14 +73,14 @@ declare
   v_parts constant integer[] := event.parts_from(pg_snapshot_xmin(after));
 begin
   case when cardinality(v_parts) > 1 then
-    return query execute %L using after, until, relation_ids, max_rows, max_bytes, v_parts;
+    return query execute %L using after, until, relation_ids, max_rows, max_bytes, with_old, v_parts;
 %s
   end case;
   perform event.require_kept(after);
 end;
 $body$
     $function$,
-    format(v_sql, 'event.change as c where c.part = any ($6)'),
+    format(v_sql, 'event.change as c where c.part = any ($7)'),
     (
       select string_agg(format('  when %s = any (v_parts) then return query %s;', p.part,
         format(v_sql, format('event.change_%s as c where true', p.part))), e'\n' order by p.part)
@@ -85,4 +89,4 @@ $body$
 end;
 $do$;
 
-revoke execute on function event.changes_between(pg_snapshot, pg_snapshot, integer[], integer, bigint) from public;
+revoke execute on function event.changes_between(pg_snapshot, pg_snapshot, integer[], integer, bigint, integer[]) from public;
