@@ -10,8 +10,8 @@ import { createTestDatabase } from './database.ts'
 
 /** Messages in channels that have members, and a role for which policies can be tried out on them. */
 export interface PolicedDatabase extends AsyncDisposable {
-  /** A superuser. */
-  readonly admin: pg.Client
+  /** Looks as a server whose database user is no superuser: exempt from row security and allowed to read the tables, or not. */
+  withServer<T>(isExempt: boolean, work: () => Promise<T>): Promise<T>
   /** Roles of the cluster have other names than in policies here: `staff`, of which the role is a member, and `nobody`. */
   withPolicies<T>(policies: string, work: (shown: Shown) => Promise<T>): Promise<T>
 }
@@ -43,7 +43,7 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
     ['nobody', await database.createRole('nologin')],
   ])
   const admin = await database.connect()
-  const pool = createEncodingPool(database.url, 4)
+  let pool = createEncodingPool(database.url, 4)
   await admin.query(`
     create type mood as enum ('sad', 'gay');
     create table channel (id int primary key, is_public boolean not null, org text);
@@ -102,7 +102,23 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
     }
   }
   return {
-    admin,
+    async withServer(isExempt, work) {
+      const user = await database.createRole(`login password 'it' noinherit ${isExempt ? 'bypassrls' : ''}`)
+      await admin.query(`select event.grant_server('${user}'); grant ${role} to ${user}`)
+      if (isExempt) await admin.query(`grant select on ${tables.join(', ')} to ${user}`)
+      const url = new URL(database.url)
+      url.username = user
+      url.password = 'it'
+      const before = pool
+      pool = createEncodingPool(url.href, 4)
+      try {
+        return await work()
+      } finally {
+        await pool.end()
+        pool = before
+        await admin.query(`drop owned by ${user}`)
+      }
+    },
     async withPolicies(policies, work) {
       await admin.query('alter table message enable row level security')
       await admin.query(policies.replace(/\b(staff|nobody)\b/g, (name) => names.get(name) ?? name))

@@ -43,9 +43,24 @@ export async function writeExpression(expression: Node): Promise<string | null> 
 
 /** As `writeExpression`. */
 export async function writeSelect(select: SelectStmt): Promise<string | null> {
-  const sql = await deparse({ SelectStmt: select })
+  const statement = enclosed<Node>({ SelectStmt: select })
+  const sql = await deparse(statement)
   const read = await parseStatement(sql)
-  return read && fingerprint(read) === fingerprint({ SelectStmt: select }) ? sql : null
+  return read && fingerprint(read) === fingerprint(statement) ? sql : null
+}
+
+/** With what the deparser would write without the parentheses that it needs, as in `(not a) is true`, in a coalesce() of one. */
+function enclosed<T>(tree: T): T {
+  if (Array.isArray(tree)) return tree.map((each) => enclosed<unknown>(each)) as T
+  if (typeof tree !== 'object' || tree === null) return tree
+  const copy = Object.fromEntries(
+    Object.entries(tree).map(([name, value]) => [name, enclosed<unknown>(value)]),
+  )
+  const node = copy as Node
+  const test = 'BooleanTest' in node ? node.BooleanTest : 'NullTest' in node ? node.NullTest : null
+  if (test?.arg && ('BoolExpr' in test.arg || 'A_Expr' in test.arg))
+    test.arg = { CoalesceExpr: { args: [test.arg] } }
+  return copy as T
 }
 
 /** The same for equal trees, wherever they stand in a text. */

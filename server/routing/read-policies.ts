@@ -41,7 +41,7 @@ export interface PolicedColumn {
   readonly isGenerated: boolean
   /** A change of it is in the log: its relation is tracked, and it is not left out. */
   readonly isLogged: boolean
-  /** Two values are equal in SQL exactly when they look the same. */
+  /** Two texts are equal only if they are the same. */
   readonly isBytewise: boolean
   /** Its texts are not compared as the database compares them otherwise. */
   readonly hasOwnCollation: boolean

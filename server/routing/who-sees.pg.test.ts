@@ -209,3 +209,21 @@ test.for(cases)('by %s, those see a row to whom a select shows it: %s', async ([
     expect(shown.security?.join ? 'join' : 'each').toBe(how)
   })
 })
+
+test.for([
+  [true, 'join'],
+  [false, 'each'],
+] as const)(
+  'a server that is no superuser and is exempt from row security (%s) asks by %s',
+  ([isExempt, how]) =>
+    database.withServer(isExempt, () =>
+      database.withPolicies(
+        `create policy a on message using (owner = auth.uid() or channel_id in (select channel_id from member where user_id = auth.uid()));
+       alter table member enable row level security; create policy a on member using (user_id = auth.uid())`,
+        async (shown) => {
+          expect(await shown.byJoin()).toEqual(shown.bySelect)
+          expect(shown.security?.join ? 'join' : 'each').toBe(how)
+        },
+      ),
+    ),
+)

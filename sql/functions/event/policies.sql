@@ -34,8 +34,7 @@ as $$
     (
       select jsonb_agg(jsonb_build_object(
         'name', a.attname, 'type', format_type(a.atttypid, -1), 'isGenerated', a.attgenerated <> '',
-        'isBytewise', event.is_identity_type(a.atttypid, coalesce((
-          select l.collisdeterministic from pg_catalog.pg_collation as l where l.oid = a.attcollation), true)),
+        'isBytewise', coalesce((select l.collisdeterministic from pg_catalog.pg_collation as l where l.oid = a.attcollation), true),
         'hasOwnCollation', a.attcollation not in (0, 'pg_catalog."default"'::regcollation),
         'isLogged', t.oid is not null and a.attname <> all (x.excepted),
         'isGranted', has_column_privilege(policies.role, c.oid, a.attnum, 'select')) order by a.attnum)
