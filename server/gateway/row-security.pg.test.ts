@@ -189,6 +189,32 @@ test('what a function reads that nobody can look into is found out when it runs'
   await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
 })
 
+test.each([
+  ['a policy', 'exists (select from pass as p where p.person = locker.person and p.pin = locker.pin)'],
+  ['a function that a policy calls', 'knows(person, pin)'],
+])(
+  'what is left out for everyone, and so in no log, is asked again all the time if %s reads it',
+  async (_, condition) => {
+    await at.sql(`
+    create table pass (person text primary key, pin text);
+    create table locker (id int primary key, person text, pin text); alter table locker enable row level security;
+    create function knows(whose text, what text) returns boolean language plpgsql stable as $$
+    begin return exists (select from pass as p where p.person = whose and p.pin = what); end $$;
+    create policy known on locker using (${condition});
+    grant select on locker, pass to ${at.role};
+    insert into pass values ('ann', '1'); insert into locker values (1, 'ann', '1'), (2, 'ann', '2');
+    select event.track('locker', array['pin']), event.track('pass', array['pin'])`)
+    await using ann = await at.follow('ann', { kind: 'table', relation: 'locker' })
+    expect(ann.keys).toEqual(['[1]'])
+    await at.sql(`update pass set pin = '2'`)
+    await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[2]'))
+    await at.sql(`update locker set pin = '3' where id = 2`)
+    await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+    expect(JSON.stringify(ann.messages)).not.toContain('pin')
+    await at.sql('drop table locker; drop function knows; drop table pass')
+  },
+)
+
 test('what no log tells is asked again all the time', async () => {
   await at.sql(`
     create table secret_list (note int primary key);

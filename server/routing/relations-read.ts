@@ -6,10 +6,13 @@ export interface RelationRead {
   readonly name: string
   /** Its id among the tracked: of a partition, its partitioned table's. Null if no log tells of it. */
   readonly trackedId: number | null
+  /** Of some columns no log tells, though it is tracked: they are left out. */
+  readonly hasUnlogged: boolean
 }
 
 const sql = `
-  select c.oid::int8::text as oid, format('%I.%I', n.nspname, c.relname) as name, r.id as "trackedId"
+  select c.oid::int8::text as oid, format('%I.%I', n.nspname, c.relname) as name, r.id as "trackedId",
+         coalesce(event.excepted_columns(r.oid) <> '{}', false) as "hasUnlogged"
     from pg_locks as l
     join pg_class as c on c.oid = l.relation
     join pg_namespace as n on n.oid = c.relnamespace

@@ -71,9 +71,10 @@ export class Routes {
   observe(relationId: number, reads: readonly RelationRead[]): void {
     const { dependencies, unobserved } = this.#observedOf(relationId)
     const before = dependencies.size
-    for (const { trackedId, name } of reads)
-      if (trackedId === null) unobserved.add(name)
-      else if (trackedId !== relationId) dependencies.add(trackedId)
+    for (const { trackedId, hasUnlogged, name } of reads) {
+      if (trackedId === null || hasUnlogged) unobserved.add(name)
+      if (trackedId !== null && trackedId !== relationId) dependencies.add(trackedId)
+    }
     if (dependencies.size > before) this.#noteDependencies()
   }
 
