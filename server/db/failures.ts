@@ -19,6 +19,9 @@ export const readOnlyState = '25006'
 /** PostgreSQL's code for a lock that was not to be had in time. */
 export const lockNotAvailable = '55P03'
 
+/** PostgreSQL's code for a statement that has been cancelled, for instance because its time was over. */
+export const queryCanceled = '57014'
+
 /** True if the database could not be reached, or could not answer now: the same may well succeed a little later. */
 export function isOutage(error: unknown): boolean {
   const code = sqlStateOf(error)

@@ -166,6 +166,26 @@ test('a subscription that shows too much ends and says what to do, and the other
   expect(await counted(at.server, 'rowcast_ended_subscriptions_total', 'limit_exceeded')).toBe(3)
 })
 
+test('a subscription that PostgreSQL takes too long for ends, and the others go on', async () => {
+  await using at = await serving(
+    { queryMs: 300 },
+    `${table}; create function is_slow(id int) returns boolean language plpgsql as $$ begin perform pg_sleep(10); return true; end $$;
+     create table b (id int primary key, x int); insert into b values (1, 1); alter table b enable row level security;
+     create policy slow on b using (is_slow(id)); select event.track('b')`,
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on a, b to ${role}; grant ${role} to current_user`)
+  await using bystander = await attached(at.server)
+  await bystander.subscribe({ kind: 'table', relation: 'a' })
+  await using socket = new TestSocket(at.server.url, { role })
+  await socket.attach()
+  const { id } = await socket.subscribe({ kind: 'table', relation: 'b' })
+  const ended = await socket.next('ended', (m) => m.subscription === id)
+  expect(ended).toMatchObject({ code: 'limit_exceeded', message: expect.stringContaining('limits.queryMs') })
+  await at.admin.query(`insert into a values (11, 11)`)
+  await bystander.until((changes) => changes.length === 1)
+})
+
 test('who asks too fast is told so, loses nothing that he had, and may ask again later', async () => {
   await using at = await serving({ messagesPerSecond: 20, messagesAtOnce: 12 })
   await using socket = await attached(at.server)

@@ -16,10 +16,10 @@ export interface Limits {
   readonly subscriptionsPerIdentity: number
   /**
    * Those among them that are asked again at every change of their table: filtered, ordered or limited, without an
-   * equality (`channel_id: 5`) among the conditions. Default: 100.
+   * equality (`channel_id: 5`) among the conditions. Default: 50.
    */
   readonly scansPerSession: number
-  /** The same for an identity. Default: 500. */
+  /** The same for an identity. Default: 200. */
   readonly scansPerIdentity: number
   /** Conditions of one filter, all together. Default: 200. */
   readonly conditionsPerFilter: number
@@ -29,6 +29,11 @@ export interface Limits {
   readonly rowsPerSubscription: number
   /** Characters of these rows. Default: 100 million. */
   readonly bytesPerSubscription: number
+  /**
+   * So many milliseconds PostgreSQL may take to find what a subscription shows when it begins, or to read a piece of it:
+   * those who wait for the same place in the history wait for it. Default: 5,000.
+   */
+  readonly queryMs: number
   /** Messages of a connection, in the long run; an `attach` counts for each of its subscriptions. Default: 100. */
   readonly messagesPerSecond: number
   /** So many may come at once before that counts. Default: 3,000. */
@@ -53,12 +58,13 @@ const defaults: Limits = {
   connectionsPerIdentity: 100,
   subscriptionsPerSession: 2_000,
   subscriptionsPerIdentity: 20_000,
-  scansPerSession: 100,
-  scansPerIdentity: 500,
+  scansPerSession: 50,
+  scansPerIdentity: 200,
   conditionsPerFilter: 200,
   valuesPerFilter: 2_000,
   rowsPerSubscription: 100_000,
   bytesPerSubscription: 100_000_000,
+  queryMs: 5_000,
   messagesPerSecond: 100,
   messagesAtOnce: 3_000,
   messagesPerSecondPerIdentity: 500,

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
+import { queryCanceled, sqlStateOf } from '../db/failures.ts'
 import { fetchPieces } from '../db/fetch-pieces.ts'
 import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
@@ -17,7 +18,7 @@ interface Pair {
 }
 
 /** More than that is not for a page to show. */
-export type SnapshotLimits = Pick<Limits, 'rowsPerSubscription' | 'bytesPerSubscription'>
+export type SnapshotLimits = Pick<Limits, 'rowsPerSubscription' | 'bytesPerSubscription' | 'queryMs'>
 
 /**
  * Reads what a subscription shows, as the role and claims in force, in the transaction's snapshot.
@@ -42,17 +43,35 @@ export async function* readSnapshot(
   }
 }
 
-function check(total: SnapshotLimits, limits: SnapshotLimits): void {
+function check(total: Omit<SnapshotLimits, 'queryMs'>, limits: SnapshotLimits): void {
   for (const limit of ['rowsPerSubscription', 'bytesPerSubscription'] as const)
     if (total[limit] > limits[limit]) throw tooMuch(limit, limits)
 }
 
-export function tooMuch(limit: keyof SnapshotLimits, limits: SnapshotLimits): RowcastError {
+export function tooMuch(
+  limit: 'rowsPerSubscription' | 'bytesPerSubscription',
+  limits: SnapshotLimits,
+): RowcastError {
   const what = limit === 'rowsPerSubscription' ? 'rows' : 'bytes'
   return new RowcastError(
     'limit_exceeded',
     `a subscription may show ${limits[limit]} ${what} (limits.${limit}), and there are more: give it a filter or a limit`,
   )
+}
+
+/** What a failure to read means: that PostgreSQL had no more time is a limit as well. */
+export function orLimit(error: unknown, { queryMs }: SnapshotLimits): unknown {
+  if (sqlStateOf(error) !== queryCanceled) return error
+  return new RowcastError(
+    'limit_exceeded',
+    `PostgreSQL may take ${queryMs} ms to find what a subscription shows (limits.queryMs), and took longer: an index may be missing`,
+    { cause: error },
+  )
+}
+
+/** Of each statement from here to the end of the savepoint or transaction. */
+export function setTimeLimit(queryMs: number): string {
+  return `set local statement_timeout = ${queryMs === Infinity ? 0 : Math.ceil(queryMs)}`
 }
 
 async function* pairsOf(

@@ -8,7 +8,7 @@ import type { Missing } from './missing.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
 import { pace } from './pace.ts'
-import { readSnapshot, type SnapshotLimits } from './read-snapshot.ts'
+import { orLimit, readSnapshot, setTimeLimit, type SnapshotLimits } from './read-snapshot.ts'
 import { replay, type Continuation } from './replay.ts'
 import type { SnapshotReader } from './snapshot-readers.ts'
 
@@ -95,8 +95,9 @@ export async function serve(
             await send(reader, waiting.filter(isFollowing), 'snapshot', message)
             if (!waiting.some(isFollowing)) return
           }
-        })
-      } catch (error) {
+        }, setTimeLimit(limits.queryMs))
+      } catch (failure) {
+        const error = orLimit(failure, limits)
         // What has changed since it was asked for is asked for again.
         const isFinal = isRefusal(error) && !(await hasChanged(definition.relation.id).catch(() => true))
         for (const connection of waiting.filter(isWanted))

@@ -89,9 +89,13 @@ export class SnapshotReader {
     return this.#place.linger()
   }
 
-  /** Runs work that may fail without ending the snapshot for the work after it, nor leaving its role behind. */
-  async attempt<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    await this.client.query('savepoint attempt')
+  /**
+   * Runs work that may fail without ending the snapshot for the work after it, nor leaving its role behind.
+   *
+   * @param setting a statement that holds for this work only
+   */
+  async attempt<T>(work: (client: pg.ClientBase) => Promise<T>, setting = ''): Promise<T> {
+    await this.client.query(`savepoint attempt; ${setting}`)
     try {
       return await work(this.client)
     } finally {

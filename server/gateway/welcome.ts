@@ -13,7 +13,7 @@ import type { Identity } from '../session/identity.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
-import { tooMuch, type SnapshotLimits } from './read-snapshot.ts'
+import { orLimit, setTimeLimit, tooMuch, type SnapshotLimits } from './read-snapshot.ts'
 import { serve, tooSlow, type Boundary } from './serve.ts'
 import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 
@@ -182,26 +182,26 @@ export class Welcome {
     for (let group = groups.shift(); group; group = groups.shift()) {
       const relationId = group[0]?.relation.id ?? 0
       if (locked.has(relationId)) continue
-      await client.query(`savepoint new_window; set local lock_timeout = ${windowLockMs}`)
+      const { limits } = this.#parts
+      const { rowsPerSubscription, queryMs } = limits
+      await client.query(
+        `savepoint new_window; set local lock_timeout = ${windowLockMs}; ${setTimeLimit(queryMs * group.length)}`,
+      )
       try {
-        const { rowsPerSubscription } = this.#parts.limits
         const shown = await readShown(client, group, rowsPerSubscription)
         if (group[0]?.relation.security?.isOpaque)
           this.#parts.following.routes.observe(relationId, await relationsRead(client))
         group.forEach((definition, i) => {
           const keys = shown[i] ?? new Set()
           const isTooMany = keys.size > rowsPerSubscription
-          windows.set(
-            nameOf(definition),
-            isTooMany ? tooMuch('rowsPerSubscription', this.#parts.limits) : keys,
-          )
+          windows.set(nameOf(definition), isTooMany ? tooMuch('rowsPerSubscription', limits) : keys)
         })
       } catch (error) {
         if (sqlStateOf(error) === lockNotAvailable) locked.add(relationId)
         else if (!isRefusal(error)) throw error
         else if (group.length > 1)
           groups.push(...group.map((definition) => [definition])) // whose doing is it?
-        else for (const definition of group) windows.set(nameOf(definition), asError(error))
+        else for (const definition of group) windows.set(nameOf(definition), asError(orLimit(error, limits)))
       } finally {
         await client.query('rollback to savepoint new_window; release savepoint new_window')
       }
