@@ -166,11 +166,59 @@ test('everybody may call what serves to track, to follow in SQL and to name rows
   ])
 })
 
-test('a security definer function pins its search_path', async () => {
+// An empty one would not do: then PostgreSQL looks for relations among the temporary ones first, which anybody may make.
+test('a security definer function pins its search_path, and those that it calls loosen nothing', async () => {
   const { rows } = await owner.query(
     `select p.oid::regprocedure::text as name from pg_proc as p
-      where p.pronamespace in ('event'::regnamespace, 'meta'::regnamespace) and p.prosecdef
-        and not coalesce(p.proconfig && array['search_path=""', 'search_path='], false)`,
+       left join unnest(p.proconfig) as c (setting) on c.setting like 'search_path=%'
+      where p.pronamespace in ('event'::regnamespace, 'meta'::regnamespace)
+        and (p.prosecdef or c.setting is not null) and c.setting is distinct from 'search_path=pg_catalog, pg_temp'`,
   )
   expect(rows).toEqual([])
+})
+
+test('nobody gets code of his own to run with the rights of the owner, by temporary relations named like the catalogue', async () => {
+  const stranger = await database.createRole('nologin')
+  const client = await database.connect()
+  const caught = new Set<string>()
+  client.on('notice', ({ message = '' }) => message.startsWith('read as ') && caught.add(message.slice(8)))
+  await owner.query(`create table bait (id int primary key, name text); select event.track('bait');
+    grant select, insert, update, delete, truncate on bait to ${stranger}`)
+  // For each relation of the catalogue, a view that is as good, and notes as whom it is read.
+  await client.query(`set role ${stranger};
+    create function pg_temp.note() returns boolean language plpgsql as
+      $$ begin raise notice 'read as %', current_user; return true; end $$; select pg_temp.note()`)
+  expect([...caught]).toEqual([stranger])
+  const { rows } = await client.query<{ name: string }>(
+    `select relname as name from pg_catalog.pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind in ('r', 'v')`,
+  )
+  for (const { name } of rows)
+    await client
+      .query(`create view pg_temp."${name}" as select * from pg_catalog."${name}" where pg_temp.note()`)
+      .catch(() => undefined) // pseudo-types
+  const { rows: callable } = await owner.query<{ call: string }>(
+    `select format('select * from event.%I(%s)', p.proname, (
+        select string_agg(case t.oid when 'regclass'::regtype then '''public.bait''' when 'oid'::regtype then '''public.bait''::regclass'
+          when 'uuid'::regtype then '''00000000-0000-0000-0000-000000000000''' when 'integer'::regtype then '1' when 'text'::regtype then '''id'''
+          when 'text[]'::regtype then '''{name}''' when 'boolean'::regtype then 'true' when 'jsonb'::regtype then '''[1]''' else 'null' end
+          || '::' || t.oid::regtype, ', ' order by a.place)
+        from unnest(p.proargtypes) with ordinality as a (type, place) join pg_type as t on t.oid = a.type)) as call
+       from pg_proc as p
+      where p.pronamespace = 'event'::regnamespace and p.prokind = 'f' and p.prorettype not in ('trigger'::regtype)
+        and has_function_privilege($1, p.oid, 'execute')`,
+    [stranger],
+  )
+  expect(callable.length).toBeGreaterThan(40)
+  const calls = [
+    ...callable.map(({ call }) => call),
+    'select event.session_attach(event.session_create())',
+    `select event.subscribe_table(id, 'bait') from event.session_list`,
+    `insert into bait values (1, 'a'), (2, 'b')`,
+    `update bait set name = 'c'`,
+    'select event.inbox(id) from event.session_list',
+    'delete from bait where id = 1',
+    'truncate bait',
+  ]
+  for (const call of calls) await client.query(call).catch(() => undefined)
+  expect([...caught]).toEqual([stranger])
 })

@@ -1,7 +1,7 @@
 -- Makes a change log that came here in a dump fit: transaction ids begin anew in another cluster. What it holds is kept,
 -- but no position leads to it, not even when its transaction ids are given out again.
 create or replace function event.adopt_log() returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_cluster constant bigint := (select s.system_identifier from pg_control_system() as s);

@@ -1,7 +1,7 @@
 -- Puts changes of one row into an order in which each finds the row as it says, and the last leaves it as it is now:
 -- the first such order, with as much as can be in the order given. Null if there is none, or it is not soon found.
 create or replace function event.arrange(changes event.change[], now jsonb) returns event.change[]
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_length constant integer := cardinality(changes);

@@ -1,6 +1,6 @@
 -- The type that a domain (over a domain, …) comes down to; any other type as it is.
 create or replace function event.base_type(type oid) returns oid
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type oid := base_type.type;

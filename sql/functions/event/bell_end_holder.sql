@@ -1,7 +1,7 @@
 -- Ends the connection of a holder of the bell that sleeps too long: true if it was still as event.bell_holder() told. One that
 -- is at work is left alone, unless its work is to send to somebody who does not read.
 create or replace function event.bell_end_holder(holder integer, silent_since text) returns boolean
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
   select coalesce(bool_or(pg_terminate_backend(a.pid)), false)
   from pg_stat_activity as a

@@ -4,7 +4,7 @@
 -- whether the relation still has the shape that this was made for. If not, the statement is made anew: as right, but
 -- slower, until event.refresh_capture() makes a new function. (A writer cannot make it: of two at once, one would fail.)
 create or replace function event.capture_body(relation regclass, relation_id integer, command text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_source text := case command when 'delete' then 'old_rows' else 'new_rows' end;

@@ -1,7 +1,7 @@
 -- The query of event.capture_sql() for "chain". Both transition tables hold the rows in the order in which they were updated:
 -- the n-th old one became the n-th new one.
 create or replace function event.capture_chain_sql(relation regclass, names text[], types oid[]) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- A name that no column has.

@@ -2,7 +2,7 @@
 -- Generated for the relation as it is now, so that the statements which write the log are static, and planned once in
 -- each connection.
 create or replace function event.capture_function(relation regclass, relation_id integer, command text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_settings text := coalesce((
@@ -16,7 +16,7 @@ declare
 begin
   return format(
     $function$create or replace function event.%1$I() returns trigger
-language plpgsql security definer set search_path = ''%2$s
+language plpgsql security definer set search_path = pg_catalog, pg_temp%2$s
 as $capture$
 #variable_conflict use_column
 declare

@@ -1,7 +1,7 @@
 -- The settings on which the text of a relation's values depends. Only those that its types
 -- need: each costs every captured statement of the relation some time.
 create or replace function event.capture_settings(relation regclass) returns table (name text, value text)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select s.name, s.value
   from (

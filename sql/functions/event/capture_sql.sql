@@ -14,7 +14,7 @@ create or replace function event.capture_sql(
   relation regclass, relation_id integer, command text,
   names text[] default null, types oid[] default null, truncated regclass default null
 ) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_new boolean := command = 'insert';

@@ -2,7 +2,7 @@
 create or replace function event.capture_sql_now(
   relation_id integer, command text, names text[], types oid[], truncated regclass default null
 ) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation regclass := (select r.oid from event.tracked_relation as r where r.id = relation_id);

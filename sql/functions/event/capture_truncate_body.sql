@@ -1,7 +1,7 @@
 -- The part of event.capture_function() that logs what truncate is about to remove. Truncate tells each partition of its
 -- own, so each logs its own rows; made anew each time, because it names the table, and tables get renamed.
 create or replace function event.capture_truncate_body(relation_id integer) returns text
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select format($sql$
   begin

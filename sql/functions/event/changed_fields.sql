@@ -4,7 +4,7 @@
 create or replace function event.changed_fields(
   relation regclass, side text, "equal" text[], names text[] default null, types oid[] default null
 ) returns text
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   -- In portions, because a function takes a hundred arguments and a table may have sixteen hundred columns.
   select case count(*)

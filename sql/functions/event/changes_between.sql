@@ -65,7 +65,7 @@ create or replace function event.changes_between(
   with_old integer[] default '{}'
 ) returns table (xid text, at text, op event.operation, relation_id integer, key text, new text, old text)
 language plpgsql stable security definer rows 100
-set search_path = '' set timezone = 'UTC' set plan_cache_mode = force_generic_plan
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set max_parallel_workers_per_gather = 0
 as $body$
 #variable_conflict use_column

@@ -1,6 +1,6 @@
 -- Raises an error if the relation cannot be tracked, or not by the caller.
 create or replace function event.check_trackable(relation regclass) returns void
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_class pg_class;

@@ -1,7 +1,7 @@
 -- The columns that event.track() is to leave out, as the arguments of a trigger: number and name of each. Null stands for
 -- those that are left out already.
 create or replace function event.columns_to_except(relation regclass, names text[]) returns text[]
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_names text[] := names;

@@ -1,6 +1,6 @@
 -- The row with this key as it is now in a tracked relation, null if there is none or it cannot be read.
 create or replace function event.current_row(relation_id integer, key text) returns json
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation regclass := (select r.oid from event.tracked_relation as r where r.id = relation_id);

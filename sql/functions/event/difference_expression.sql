@@ -1,7 +1,7 @@
 -- SQL of type boolean: do two values of a column differ in what a reader sees? Equal in SQL may still look different
 -- (1.0 and 1.00, citext, -0), and some types have no equality at all (json, point).
 create or replace function event.difference_expression(type oid, is_bytewise boolean, a text, b text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
   if event.is_identity_type(difference_expression.type, is_bytewise) then

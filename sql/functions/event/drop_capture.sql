@@ -1,7 +1,7 @@
 -- Removes the capture functions of a relation, which must have no capture triggers any more. Tells whether event.track()
 -- has granted anything on it.
 create or replace function event.drop_capture(relation regclass) returns boolean
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation event.tracked_relation;

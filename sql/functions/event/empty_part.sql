@@ -2,7 +2,7 @@
 -- those who would come after. The horizon moves before the rows go: TRUNCATE takes them from snapshots of before, too, and who reads
 -- by one of those has to notice.
 create or replace function event.empty_part(part integer) returns boolean
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
   for v_try in 1 .. 10 loop

@@ -1,7 +1,7 @@
 -- SQL that gives a value in a form which PostgreSQL's JSON functions write exactly as the change log wants it.
 -- A value that is right already comes back as it was given. "value" is SQL that may be evaluated several times.
 create or replace function event.encode_expression(type oid, value text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type oid := event.base_type(encode_expression.type);

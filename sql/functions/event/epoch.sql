@@ -2,7 +2,7 @@
 -- then transaction ids are given out again, and positions of before mean nothing. Writes a new id where
 -- event.incarnation has been emptied. A database that was restored from a dump or cloned has that row too, but another oid.
 create or replace function event.epoch() returns text
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid;

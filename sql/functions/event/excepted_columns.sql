@@ -1,7 +1,7 @@
 -- The columns of a relation that are left out for everyone: those that event.track() was told. If one of them is lost,
 -- because it was renamed and then the table dumped and restored, all but the key: it may be any.
 create or replace function event.excepted_columns(relation regclass) returns text[]
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_names text[];

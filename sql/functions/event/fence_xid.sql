@@ -1,6 +1,6 @@
 -- A transaction id higher than all that have been given out so far. (No snapshot tells: its xmax is that of those that ended.)
 create or replace function event.fence_xid() returns bigint
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_top constant bigint := pg_current_xact_id()::text::bigint;

@@ -5,7 +5,7 @@
 -- is asked by number for the name as it is, whatever the transaction sees of the catalogue.
 create or replace function event.find_excepted(relation regclass)
 returns table (relation_id integer, asked text, number smallint, name text)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select e.relation_id, e.asked, n.number, n.name
   from event.tracked_relation as r

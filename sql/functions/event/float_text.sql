@@ -1,7 +1,7 @@
 -- PostgreSQL's shortest text of a float as JSON, with the exponent where JavaScript has it: 1e+15 is 1000000000000000,
 -- 1e-05 is 0.00001, -0 is 0.
 create or replace function event.float_text(value text) returns text
-language plpgsql immutable strict parallel safe set search_path = ''
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts text[] := regexp_match(float_text.value, '^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$');

@@ -1,7 +1,7 @@
 -- What is known of a row after a change, given what was known before: its fields, null if there is no such row, or
 -- "unknown". No answer if the change cannot have followed.
 create or replace function event.follow(state jsonb, change event.change) returns jsonb
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_known jsonb := case when state = '"unknown"' then '{}' else state end;

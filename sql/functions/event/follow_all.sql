@@ -1,6 +1,6 @@
 -- What is known of a row after these changes, in this order. No answer if they cannot have happened so.
 create or replace function event.follow_all(changes event.change[]) returns jsonb
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_state jsonb := '"unknown"';

@@ -1,7 +1,7 @@
 -- Lets Rowcast look into the schema of a table that is to be tracked, unless it may. Of the tables there, it may read those
 -- that are tracked.
 create or replace function event.grant_schema_usage(relation regclass) returns void
-language plpgsql security invoker set search_path = ''
+language plpgsql security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_schema regnamespace := (select c.relnamespace from pg_class as c where c.oid = relation);

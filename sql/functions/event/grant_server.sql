@@ -4,7 +4,7 @@
 --
 -- Besides, the role must be a member of the roles that authenticate() gives.
 create or replace function event.grant_server(role name) returns setof text
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_statement text;

@@ -1,6 +1,6 @@
 -- Is this table the tracked relation, or still a partition of it?
 create or replace function event.is_captured(relation_id integer, captured oid) returns boolean
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from event.tracked_relation as r

@@ -1,6 +1,6 @@
 -- Does row security apply to this relation for this role?
 create or replace function event.is_secured(relation oid, role name) returns boolean
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 return (
   select c.relrowsecurity and not r.rolsuper and not r.rolbypassrls
     and (c.relforcerowsecurity or not pg_has_role(r.oid, c.relowner, 'usage'))

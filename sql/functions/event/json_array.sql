@@ -1,7 +1,7 @@
 -- The JSON array of an array whose elements have been encoded one by one: "items", in storage order, in the
 -- dimensions of "like_array".
 create or replace function event.json_array(like_array anyarray, items json[]) returns json
-language plpgsql immutable strict parallel safe set search_path = ''
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_items json[] := json_array.items;

@@ -1,7 +1,7 @@
 -- SQL of type text that gives a value as JSON, as the change log has it; null for null. "value" is SQL that may be
 -- evaluated several times.
 create or replace function event.json_text_expression(type oid, value text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type oid := event.base_type(json_text_expression.type);

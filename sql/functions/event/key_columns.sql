@@ -1,7 +1,7 @@
 -- The columns that name a row, in order: the primary key's. Where it has been dropped, those that the relation was
 -- tracked with, as long as they exist. Null if there are none.
 create or replace function event.key_columns(relation regclass) returns text[]
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (

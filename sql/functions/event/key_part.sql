@@ -1,6 +1,6 @@
 -- SQL of type text that gives one value of a key as JSON, exactly as JavaScript's JSON.stringify would write it.
 create or replace function event.key_part(type oid, value text) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type oid := event.base_type(key_part.type);

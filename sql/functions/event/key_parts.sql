@@ -3,7 +3,7 @@
 -- out for everyone: what such a column names has no name.
 create or replace function event.key_parts(relation regclass, names text[], types oid[])
 returns table (place bigint, name text, type oid, is_nullable boolean, is_identity boolean)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select k.place, c.name, c.type, c.is_nullable, event.is_identity_type(c.type, c.is_bytewise)
   from unnest(event.key_columns(key_parts.relation)) with ordinality as k (name, place)

@@ -4,7 +4,7 @@ create or replace function event.log_status() returns table (
   part integer, state text, bytes bigint, rows bigint, oldest timestamptz, newest timestamptz, first_xid xid8, end_xid xid8,
   opened_at timestamptz, closed_at timestamptz
 )
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin

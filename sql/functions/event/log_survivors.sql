@@ -1,7 +1,7 @@
 -- Where the primary key is deferrable, two rows may bear one key for a while; the log then tells of both as of one row. So
 -- when one of them has gone, logs the other again. Of the last "count" changes; tells how many it has added.
 create or replace function event.log_survivors(relation_id integer, count bigint) returns bigint
-language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
 as $$
 declare
   v_count bigint;

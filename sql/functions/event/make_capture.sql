@@ -2,7 +2,7 @@
 -- bear. Anyone may call it, for any relation: nothing is captured until the relation's owner creates the triggers
 -- (event.track()), and the relation counts as tracked only then (event.register_capture()).
 create or replace function event.make_capture(relation regclass) returns integer
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id integer;

@@ -1,7 +1,7 @@
 -- Hands the last rows that this transaction has logged for a relation to the connections attached to SQL sessions.
 -- Whatever goes wrong with them, the writer goes on.
 create or replace function event.notify_captured(relation_id integer, count bigint) returns void
-language plpgsql security definer set search_path = '' set enable_seqscan = off
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 set plan_cache_mode = force_custom_plan -- for the parts asked for
 as $$
 declare

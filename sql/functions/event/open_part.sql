@@ -8,7 +8,7 @@
 --
 -- What is said holds at once, though this transaction may fail: event.tend_log_at() then finds it out, and does this again.
 create or replace function event.open_part(part integer, at timestamptz) returns bigint
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ahead bigint := 2;

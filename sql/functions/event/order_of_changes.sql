@@ -1,7 +1,7 @@
 -- The numbers of a statement's own changes of a row and of those made inside it, in the order in which they happened. Each
 -- change says what it found, so nearly always one order fits: the statement's own first, or what made room for it.
 create or replace function event.order_of_changes(own event.change[], inside event.change[]) returns bigint[]
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_order event.change[] := own || inside;

@@ -5,7 +5,7 @@ create or replace function event.policies(relation oid, role name)
 returns table (
   oid oid, schema name, name name, kind "char", tracked_id integer, is_secured boolean, has_children boolean, is_open boolean, columns jsonb,
   unique_keys jsonb, policies jsonb)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recursive
     applied as materialized (

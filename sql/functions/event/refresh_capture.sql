@@ -1,7 +1,7 @@
 -- Makes the capture functions of tracked relations anew where they are out of date: altered relations are captured as
 -- rightly without, only slower. Also forgets relations that have been dropped. Safe beside writers, and for several at once.
 create or replace function event.refresh_capture() returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation record;

@@ -1,7 +1,7 @@
 -- Notes that a relation is tracked, under the number that its capture functions bear, or that it has been tracked again.
 -- The triggers prove that the relation's owner wants it, and say which columns he wants to be left out: anyone may call this.
 create or replace function event.register_capture(relation regclass, relation_id integer, is_granted boolean) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_excepted text[];

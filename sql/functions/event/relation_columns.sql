@@ -13,7 +13,7 @@ returns table (
   -- Is it left out for everyone (event.excepted_columns)?
   is_excepted boolean
 )
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(g.place, a.attnum), coalesce(g.name, a.attname), coalesce(g.type, a.atttypid),
     coalesce((select c.collisdeterministic from pg_collation as c where c.oid = a.attcollation), true),

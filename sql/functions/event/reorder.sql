@@ -2,7 +2,7 @@
 -- statements inside it (from first_inside on): where both concern the same row, puts them in the order in which they
 -- happened, by giving new numbers to those that are out of place.
 create or replace function event.reorder(relation_id integer, first_inside bigint, first_own bigint) returns void
-language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
 as $$
 declare
   v_own event.change[];

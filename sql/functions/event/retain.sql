@@ -4,7 +4,7 @@
 --
 -- It goes by parts, an eighth of it at a time, when event.tend_log() is called.
 create or replace function event.retain(max_age interval, max_bytes bigint) returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   if max_age < interval '1 minute' then

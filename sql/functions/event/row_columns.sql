@@ -3,7 +3,7 @@
 create or replace function event.row_columns(
   relation regclass, alias text, names text[] default null, types oid[] default null, "only" text[] default null
 ) returns text
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(format('%s as %I', e.sql, c.name), ', ' order by c.place) filter (where e.is_wanted)
   from event.relation_columns(row_columns.relation, row_columns.names, row_columns.types) as c

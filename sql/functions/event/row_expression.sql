@@ -2,7 +2,7 @@
 -- columns of it, in the relation's order. To be evaluated with timezone UTC, datestyle ISO, intervalstyle iso_8601,
 -- extra_float_digits 1 and bytea_output hex.
 create or replace function event.row_expression(relation regclass, alias text, columns text[] default null) returns text
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_columns text := event.row_columns(row_expression.relation, row_expression.alias, "only" => row_expression.columns);

@@ -2,7 +2,7 @@
 -- policies, with the roles that are exempt, with any function of an application's, which a policy may call by way of
 -- another, and with the rights to a relation that a policy reads, its shape and its being tracked.
 create or replace function event.row_security_state() returns text
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select md5(concat_ws(' ',
     (

@@ -1,6 +1,6 @@
 -- See event.row_expression(); of the relation, or of a transition table with these columns.
 create or replace function event.row_sql(relation regclass, alias text, names text[] default null, types oid[] default null) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_columns text := event.row_columns(relation, alias, names, types);

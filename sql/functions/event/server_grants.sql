@@ -3,7 +3,7 @@
 -- It reads and writes sessions and what they follow. The change log it reads by event.changes_between() only, and tables of
 -- applications only as the roles of its clients, which are granted to it.
 create or replace function event.server_grants() returns table (kind text, object text, privileges text[])
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select 'schema', s.name, '{usage}'::text[] from unnest('{event,meta}'::text[]) as s (name)
   union all

@@ -1,6 +1,6 @@
 -- The roles that event.grant_server() has made fit to run a server: PostgreSQL's own lists of grants tell.
 create or replace function event.server_roles() returns setof name
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select pg_get_userbyid(g.grantee)
   from pg_class as c

@@ -2,7 +2,7 @@
 -- captured when it ends, so those inside it are in the log already, though what they did to a row came mostly after
 -- what the statement itself did to it: puts that in order. See event.open_statement().
 create or replace function event.settle(relation_id integer, command text, count bigint, open_setting text) returns void
-language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_custom_plan -- for the parts asked for
 as $$
 declare
   v_open text[] := string_to_array(coalesce(current_setting(open_setting, true), ''), ' ');

@@ -5,7 +5,7 @@
 -- throws away plans that read a relation, or a transition table of it, when the relation is altered; so in such a
 -- query the answer is right and costs nothing.
 create or replace function event.shape(relation oid) returns text
-language sql immutable security definer set search_path = ''
+language sql immutable security definer set search_path = pg_catalog, pg_temp
 as $$
   select md5(concat_ws(',',
     event.key_columns(shape.relation)::text,

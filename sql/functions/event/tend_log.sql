@@ -4,7 +4,7 @@
 -- Nobody waits for it: it gives up on what is in use, and if another is at it. It holds what it has emptied until its transaction
 -- ends, so it is best called by itself.
 create or replace function event.tend_log() returns table (did text, part integer, bytes bigint, reason text)
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select * from event.tend_log_at(clock_timestamp()) $$;
 
 grant execute on function event.tend_log() to public;

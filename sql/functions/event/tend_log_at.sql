@@ -1,6 +1,6 @@
 -- What event.tend_log() does, at this time.
 create or replace function event.tend_log_at(at timestamptz) returns table (did text, part integer, bytes bigint, reason text)
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

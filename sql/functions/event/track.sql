@@ -9,7 +9,7 @@
 --
 -- Waits for those who write to the table just now; from then on nobody waits.
 create or replace function event.track(relation regclass, "except" text[] default null) returns void
-language plpgsql security invoker set search_path = ''
+language plpgsql security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id integer;

@@ -1,7 +1,7 @@
 -- A transition table as a source for SQL, with its virtual generated columns computed.
 create or replace function event.transition_source(relation regclass, source text, names text[] default null, types oid[] default null)
 returns text
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (

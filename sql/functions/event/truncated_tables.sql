@@ -1,7 +1,7 @@
 -- The tables whose rows the trigger of this one has to log when truncate fires it: itself, and of its partitions those that
 -- have no such trigger, nor a nearer parent that has. (Truncate fires the triggers of all; a new partition has none yet.)
 create or replace function event.truncated_tables(truncated regclass) returns oid[]
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   select array_agg(p.oid)
   from event.partitions(truncated_tables.truncated) as p (oid)

@@ -1,7 +1,7 @@
 -- The types of a relation's columns and all that they are made of: domains' bases, elements, attributes, subtypes.
 -- "in_range": as a bound of a range, which JSON shows as PostgreSQL's text.
 create or replace function event.type_parts(relation regclass) returns table (type oid, in_range boolean)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
   with recursive part (type, in_range) as (
     select a.atttypid, false

@@ -1,6 +1,6 @@
 -- Ends the capture of a table and leaves nothing of it there. What has been logged stays.
 create or replace function event.untrack(relation regclass) returns void
-language plpgsql security invoker set search_path = ''
+language plpgsql security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_table regclass;

@@ -1,6 +1,6 @@
 -- Writes the capture functions of a relation.
 create or replace function event.write_capture(relation regclass, relation_id integer) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_command text;

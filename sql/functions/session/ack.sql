@@ -1,7 +1,7 @@
 -- Acknowledges everything in the inbox up to and with the transaction that has this position. Twice is harmless,
 -- and so is a position that has been passed.
 create or replace function event.ack(session uuid, up_to text) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session constant event.session := event.require_session(session);

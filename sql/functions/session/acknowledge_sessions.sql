@@ -2,7 +2,7 @@
 -- back is not noted, nor what is not of the past of this database.
 create or replace function event.acknowledge_sessions(positions json) returns void
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_epoch constant text := event.epoch();

@@ -1,7 +1,7 @@
 -- Notes a subscription, once; gives its canonical id. It concerns everything that this transaction does and
 -- everything that commits after it began. No DDL and no lock on the relation: writers go on.
 create or replace function event.add_subscription(session uuid, kind text, relation regclass, key text, column_name text) returns text
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id text;

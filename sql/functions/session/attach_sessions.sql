@@ -7,7 +7,7 @@
 -- sessions: [{id, is_alone}]; wanted: [{session_id, id, kind, relation_id, key, column_name, definition}].
 create or replace function event.attach_sessions(server uuid, sessions json, wanted json, expires_after interval) returns setof uuid
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_sessions uuid[];

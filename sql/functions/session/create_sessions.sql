@@ -3,7 +3,7 @@
 -- attached and have not been seen for longest; if all are attached, none is created.
 create or replace function event.create_sessions(sessions json, expires_after interval) returns setof uuid
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 declare
   v_epoch constant text := event.epoch();

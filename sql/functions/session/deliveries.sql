@@ -13,7 +13,7 @@ create or replace function event.deliveries(
   out kind text, out relation text, out key text, out column_name text, out subscriptions text[], out data json
 ) returns setof record
 language plpgsql stable security definer rows 100
-set search_path = '' set plan_cache_mode = force_custom_plan -- what is null then costs nothing
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- what is null then costs nothing
 as $$
 #variable_conflict use_column
 declare

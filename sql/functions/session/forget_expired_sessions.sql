@@ -1,7 +1,7 @@
 -- Deletes sessions that have expired, so many at the most; gives how many. Waits for nobody. What is attached to a server
 -- does not expire, whatever the clock has done.
 create or replace function event.forget_expired_sessions(at_most integer default 1000) returns bigint
-language sql security definer set search_path = ''
+language sql security definer set search_path = pg_catalog, pg_temp
 as $$
   with expired as (
     delete from event.session as s

@@ -1,6 +1,6 @@
 -- Removes the attachments of connections that are gone. Waits for nobody.
 create or replace function event.forget_lost_attachments() returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_stat_clear_snapshot(); -- or a long transaction would miss who has come since it first looked

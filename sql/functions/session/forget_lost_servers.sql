@@ -1,7 +1,7 @@
 -- Removes what servers have left that run no more. Waits for nobody. After the clock has jumped, those that run look like
 -- those that do not, until they have said so again: not to be called then.
 create or replace function event.forget_lost_servers() returns void
-language sql set search_path = ''
+language sql set search_path = pg_catalog, pg_temp
 as $$
   with lost as (
     delete from event.server as v

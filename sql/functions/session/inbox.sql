@@ -1,7 +1,7 @@
 -- What has happened to what the session follows and has not been acknowledged: whole transactions, in the order
 -- of the last sequence number of each. Nothing is kept for it: it is the change log after the session's position.
 create or replace function event.inbox(session uuid) returns setof event.inbox_entry
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_position constant pg_snapshot := event.session_position(event.require_session(session));

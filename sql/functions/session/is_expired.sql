@@ -1,6 +1,6 @@
 -- Do these sessions follow something of which changes after this snapshot (null: all) may have been pruned?
 create or replace function event.is_expired(sessions uuid[], after pg_snapshot) returns boolean
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_horizon constant xid8 := event.log_horizon();

@@ -1,6 +1,6 @@
 -- May this role act as one of those? Roles that are gone count for nothing.
 create or replace function event.is_member(role name, of_roles name[]) returns boolean
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from pg_catalog.pg_roles as r

@@ -1,7 +1,7 @@
 -- Detaches sessions from a server. They are seen for the last time now.
 create or replace function event.leave_sessions(server uuid, sessions uuid[]) returns void
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 begin
   delete from event.server_session as a where a.server_id = server and a.session_id = any (sessions);

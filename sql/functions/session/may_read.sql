@@ -1,6 +1,6 @@
 -- May this role follow the relation, or that one column of it, now? That shows the keys of its rows in any case.
 create or replace function event.may_read(role name, relation oid, column_name text) returns boolean
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_schema constant oid := (select c.relnamespace from pg_class as c where c.oid = relation);

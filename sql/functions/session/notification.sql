@@ -2,7 +2,7 @@
 create or replace function event.notification(
   seq bigint, xid xid8, op event.operation, kind text, id text, subscriptions text[], data json
 ) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limit constant integer := 7999;

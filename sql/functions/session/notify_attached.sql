@@ -4,7 +4,7 @@
 -- and its field, so PostgreSQL never takes two for one. A bulk write is announced by one message that says to read
 -- the inbox.
 create or replace function event.notify_attached(relation_id integer, first_seq bigint, last_seq bigint) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limit constant integer := 1000;

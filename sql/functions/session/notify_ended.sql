@@ -2,7 +2,7 @@
 -- and those made in SQL have no server. A full queue would make the commit fail, and servers find out by themselves in
 -- half a minute.
 create or replace function event.notify_ended() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_notify('rowcast_session', e.id::text)

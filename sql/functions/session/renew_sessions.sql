@@ -2,7 +2,7 @@
 -- that are no longer there: they have been ended elsewhere.
 create or replace function event.renew_sessions(server uuid, sessions uuid[], expires_after interval) returns setof uuid
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan -- the tables may have grown much since it was last called
 as $$
 begin
   insert into event.server (id) values (server) on conflict (id) do update set seen_at = now();

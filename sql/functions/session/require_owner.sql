@@ -1,6 +1,6 @@
 -- As event.require_session(), and refuses a role that may only use the session.
 create or replace function event.require_owner(session uuid) returns event.session
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session constant event.session := event.require_session(session);

@@ -1,7 +1,7 @@
 -- The session, if the caller may use it; else RC001. One error whether it does not exist, has expired or
 -- is somebody else's: a stranger learns nothing.
 create or replace function event.require_session(session uuid) returns event.session
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session event.session;

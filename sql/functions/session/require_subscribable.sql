@@ -1,6 +1,6 @@
 -- Refuses what cannot be followed, or not by the owner of the session and the caller.
 create or replace function event.require_subscribable(session uuid, relation regclass, column_name text default null) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_session constant event.session := event.require_session(session);

@@ -2,7 +2,7 @@
 -- key may run code of whoever made them.
 create or replace function event.resolve_key(relation regclass, key jsonb, out key_text text, out is_present boolean)
 language plpgsql stable
-set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601' set extra_float_digits = 1
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601' set extra_float_digits = 1
 set bytea_output = 'hex' set lc_monetary = 'C'
 as $$
 declare

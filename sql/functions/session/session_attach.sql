@@ -4,7 +4,7 @@
 -- The inbox is the truth and NOTIFY a convenience: what a transaction changed before this one committed is not
 -- announced when it commits. Who must not miss it reads event.inbox() once more after attaching.
 create or replace function event.session_attach(session uuid) returns setof event.inbox_entry
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform event.require_session(session);

@@ -4,7 +4,7 @@
 -- It stays until it is deleted; or, if so told, until it has neither been attached nor acknowledged anything
 -- for that long.
 create or replace function event.session_create(expires_after interval default null) returns uuid
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid;

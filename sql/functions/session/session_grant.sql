@@ -1,6 +1,6 @@
 -- Lets another role use a session. It sees there what both it and the owner may read. Only the owner may.
 create or replace function event.session_grant(session uuid, role name) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform event.require_owner(session);

@@ -2,7 +2,7 @@
 -- neither; but in another cluster (a restored dump, an upgrade) transaction ids begin anew, and the log is not kept for
 -- ever. Then the session begins anew too, and a warning says so: a gap is never silent.
 create or replace function event.session_position(session event.session) returns pg_snapshot
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_epoch constant text := event.epoch();

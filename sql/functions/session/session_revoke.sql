@@ -1,6 +1,6 @@
 -- Takes back what event.session_grant() gave, and detaches nobody: NOTIFY reaches whoever listens.
 create or replace function event.session_revoke(session uuid, role name) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform event.require_owner(session);

@@ -3,7 +3,7 @@
 -- says so.
 
 create or replace function event.subscribe_field(session uuid, field_id meta.field_id) returns text
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation constant regclass := event.named_relation((field_id).schema_name, (field_id).relation_name);
@@ -14,5 +14,5 @@ $$;
 
 -- As text: public.person.3.name
 create or replace function event.subscribe_field(session uuid, field_id text) returns text
-language sql set search_path = ''
+language sql set search_path = pg_catalog, pg_temp
 as $$ select event.subscribe_field(session, field_id::meta.field_id) $$;

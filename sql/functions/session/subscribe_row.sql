@@ -2,7 +2,7 @@
 -- that is not there may be followed; a notice says so.
 
 create or replace function event.subscribe_row(session uuid, row_id meta.row_id) returns text
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_relation constant regclass := event.named_relation((row_id).schema_name, (row_id).relation_name);
@@ -13,5 +13,5 @@ $$;
 
 -- As text: public.person.3
 create or replace function event.subscribe_row(session uuid, row_id text) returns text
-language sql set search_path = ''
+language sql set search_path = pg_catalog, pg_temp
 as $$ select event.subscribe_row(session, row_id::meta.row_id) $$;

@@ -1,6 +1,6 @@
 -- Follows a row, or one field of it, whose key may be written in any way that its types take.
 create or replace function event.subscribe_to_key(session uuid, kind text, relation regclass, key jsonb, column_name text) returns text
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_key record;

@@ -1,7 +1,7 @@
 -- Notes that sessions are in use. Written only where the last note is older than "precision" or than a tenth of the
 -- time after which the session expires; and the expiry only in the latter case, so that its index seldom changes.
 create or replace function event.touch_sessions(sessions uuid[], "precision" interval, expires_after interval) returns void
-language sql set search_path = '' set plan_cache_mode = force_custom_plan
+language sql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
   update event.session as s
   set last_seen_at = now(),

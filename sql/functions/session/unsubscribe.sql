@@ -1,6 +1,6 @@
 -- Ends a subscription; what it alone concerned leaves the inbox.
 create or replace function event.unsubscribe(session uuid, subscription text) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform event.require_session(session);

@@ -1,6 +1,6 @@
 -- The columns of a relation that a role may select, but those that are left out for everyone (event.track). Null: all of them.
 create or replace function event.visible_columns(role name, relation oid) returns text[]
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_excepted constant text[] := event.excepted_columns(relation);
