@@ -215,6 +215,32 @@ test.each([
   },
 )
 
+test('who leaves a table of members, which a function shows to members, is shown nobody of it any more', async () => {
+  await at.sql(`
+    create table crew (ship int, sailor text, primary key (ship, sailor)); alter table crew enable row level security;
+    create function is_crew(of_ship int) returns boolean language plpgsql stable security definer as $$
+    begin
+      return exists (select from crew as c where c.ship = of_ship
+        and c.sailor = current_setting('request.jwt.claims', true)::json ->> 'sub');
+    end $$;
+    create policy mates on crew using (is_crew(ship));
+    grant select on crew to ${at.role};
+    insert into crew values (1, 'ann'), (1, 'bob'), (2, 'bob');
+    select event.track('crew')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'crew' })
+  expect(ann.keys).toEqual(['[1,"ann"]', '[1,"bob"]'])
+  await at.sql(`insert into crew values (2, 'ann')`)
+  await ann.until((changes) => changes.filter(({ op }) => op === 'row_insert').length === 2)
+  await at.sql(`delete from crew where sailor = 'ann' and ship = 1`)
+  await ann.until((changes) => changes.filter(({ op }) => op === 'row_delete').length === 2)
+  expect(ann.changes.map(({ op, key }) => `${op} ${key}`).toSorted()).toEqual([
+    'row_delete [1,"ann"]',
+    'row_delete [1,"bob"]',
+    'row_insert [2,"ann"]',
+    'row_insert [2,"bob"]',
+  ])
+})
+
 test('what no log tells is asked again all the time', async () => {
   await at.sql(`
     create table secret_list (note int primary key);

@@ -6,6 +6,7 @@ import { namesOf, parseExpression, qualify, walk, writeExpression } from './poli
 import { isSame, joinOf, type PolicyJoin } from './policy-join.ts'
 import { PolicyFunctions } from './policy-functions.ts'
 import { NotUnderstood, understand, type Conditions, type Understood } from './policy-sql.ts'
+import { mayReadItself } from './reads-itself.ts'
 import { readPolicies, type PolicedRelation, type Policy } from './read-policies.ts'
 
 /**
@@ -69,6 +70,12 @@ export async function readRowSecurity(
 
   const understood = await asFarAsUnderstood(client, role, relation, relations, conditions, functions)
   const surely = whatIsRead(relation, relations, conditions, functions, understood !== null)
+  if (
+    surely.isOpaque &&
+    relation.trackedId !== null &&
+    (await mayReadItself(client, oid, calledBy(relations)))
+  )
+    surely.dependencies.set(relation.trackedId, { columns: null, key: null })
   if (!understood) return { ...surely, claims: null, join: null }
   const dependencies = new Map(
     [...surely.dependencies].map(([id, dependency]): [number, Dependency] => [
@@ -159,7 +166,7 @@ function whatIsRead(
   conditions: Conditions,
   functions: PolicyFunctions,
   isUnderstood: boolean,
-): Omit<RowSecurity, 'claims' | 'join'> {
+): Omit<RowSecurity, 'claims' | 'join'> & { dependencies: Map<number, Dependency> } {
   const all = [...relations.values()]
   const policies = all.flatMap((each) => each.policies)
   const isOpaque =
@@ -208,6 +215,14 @@ function whatIsRead(
     dependencies.set(each.trackedId, { columns: before ? (both ?? null) : columns, key: null })
   }
   return { columns: columnsOf(relation.oid), dependencies, unobserved: [...unobserved], isOpaque }
+}
+
+function calledBy(relations: ReadonlyMap<number, PolicedRelation>): { functions: number[]; views: number[] } {
+  const all = [...relations.values()]
+  return {
+    functions: all.flatMap(({ policies }) => policies.flatMap(({ functions }) => functions)),
+    views: all.flatMap(({ oid, kind }) => (kind === 'v' ? [oid] : [])),
+  }
 }
 
 function keyOf(
