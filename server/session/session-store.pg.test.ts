@@ -5,6 +5,7 @@ import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { createEncodingPool } from '../db/pool.ts'
 import { define, type Definition } from '../routing/definition.ts'
+import { Definitions } from '../routing/definitions.ts'
 import type { Identity } from './identity.ts'
 import { SessionStore, type SessionKey, type SessionOptions } from './session-store.ts'
 import { Sessions } from './sessions.ts'
@@ -135,7 +136,10 @@ describe('opening', () => {
   test('many at once, of many sessions, each get their own', async () => {
     const store = server()
     const keys = await Promise.all(Array.from({ length: 600 }, () => store.create(everybody)))
-    await Promise.all(keys.map(async ({ id }, i) => store.attach(id, await follow(row(i)))))
+    const definitions = new Definitions(pools[0] as pg.Pool)
+    await Promise.all(
+      keys.map(async ({ id }, i) => store.attach(id, [await definitions.define(row(i), everybody)])),
+    )
     const opened = await Promise.all(
       keys.map((key, i) =>
         store.open(key, i % 3 ? everybody : bob, { withSubscriptions: true }).catch(() => null),
