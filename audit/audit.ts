@@ -40,7 +40,7 @@ const defaultSize: RunSize = {
   calm: 100,
   changes: 6,
   longestMs: 30_000,
-  graceMs: 1_500,
+  graceMs: 3_000,
   restMs: 30_000,
   writers: 3,
 }

@@ -8,6 +8,7 @@ interface AuditCommandOptions {
   readonly database?: string
   readonly seed?: string
   readonly seconds: string
+  readonly grace: string
   readonly json?: true
 }
 
@@ -24,6 +25,11 @@ export function auditCommand(): Command {
     .option(...databaseOption)
     .option('--seconds <number>', 'no new world is begun after that time', '60')
     .option('--seed <number>', 'repeats the worlds of another audit (default: a new one, which is told)')
+    .option(
+      '--grace <seconds>',
+      'so long after a policy, a grant or a role has changed what was allowed before may still be shown',
+      '3',
+    )
     .option('--json', 'the outcome as one JSON object on standard output')
     .addHelpText(
       'after',
@@ -57,6 +63,7 @@ async function run(options: AuditCommandOptions): Promise<void> {
       url: opened.database,
       seed,
       seconds,
+      size: { graceMs: wholeNumber('grace', options.grace) * 1_000 },
       onRun: (one) => progress(runLine(one)),
     })
     console.log(options.json ? JSON.stringify(outcome) : textOf(outcome))
