@@ -10,6 +10,8 @@ import { createTestDatabase } from './database.ts'
 
 /** Messages in channels that have members, and a role for which policies can be tried out on them. */
 export interface PolicedDatabase extends AsyncDisposable {
+  /** As a superuser. */
+  query(sql: string): Promise<unknown>
   /** Looks as a server whose database user is no superuser: exempt from row security and allowed to read the tables, or not. */
   withServer<T>(isExempt: boolean, work: () => Promise<T>): Promise<T>
   /** Roles of the cluster have other names than in policies here: `staff`, of which the role is a member, and `nobody`. */
@@ -102,6 +104,7 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
     }
   }
   return {
+    query: (sql) => admin.query(sql),
     async withServer(isExempt, work) {
       const user = await database.createRole(`login password 'it' noinherit ${isExempt ? 'bypassrls' : ''}`)
       await admin.query(`select event.grant_server('${user}'); grant ${role} to ${user}`)

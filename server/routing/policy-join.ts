@@ -5,6 +5,7 @@ import {
   column,
   columnOf,
   conjuncts,
+  constant,
   disjuncts,
   equality,
   namesOf,
@@ -154,7 +155,7 @@ function foundSelect(
   for (const by of where) {
     const isNot = 'BoolExpr' in by && by.BoolExpr.boolop === 'NOT_EXPR' ? by.BoolExpr.args?.[0] : undefined
     const truth = columnOf(isNot ?? by)
-    if (truth?.alias === claimsAlias) values.set(truth.name, { value: text(isNot ? 'false' : 'true'), by })
+    if (truth?.alias === claimsAlias) values.set(truth.name, { value: constant(!isNot), by })
     for (const [left, right] of bothWays(by)) {
       const claim = columnOf(right)
       if (claim?.alias !== claimsAlias || values.has(claim.name)) continue
@@ -255,10 +256,6 @@ function target(name: string, val: Node): Node {
 
 function table(relname: string, aliasname: string): Node {
   return { RangeVar: { relname, inh: true, relpersistence: 'p', alias: { aliasname } } }
-}
-
-function text(sval: string): Node {
-  return { A_Const: { sval: { sval } } }
 }
 
 /** The rows of which there must be one for a condition to hold. Null if it is of another form. */

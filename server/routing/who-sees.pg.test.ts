@@ -138,6 +138,17 @@ const cases: readonly [how: 'join' | 'each', policies: string][] = [
     'join',
     `create policy a on message to staff using (owner = auth.uid()); create policy b on message to nobody using (true)`,
   ],
+  [
+    'join',
+    `create policy a on message using (owner = auth.uid() and (auth.jwt() ->> 'n')::int < extract(epoch from now()))`,
+  ],
+  ['join', `create policy a on message using ((select max(auth.uid()) from member where false) is null)`],
+  ['join', `create policy a on message using ((select count(*) from member) = 0 and auth.uid() is null)`],
+  [
+    'join',
+    `create policy a on message using (auth.uid() = owner and owner = auth.uid() and owner > auth.uid() || '')`,
+  ],
+  ['join', `create policy a on message using (not (auth.jwt() ? 'role') and owner = auth.uid())`],
   // Tables in sub-selects that are secured themselves.
   [
     'join',
@@ -227,3 +238,43 @@ test.for([
       ),
     ),
 )
+
+test.for([
+  [
+    'a cast that calls a function',
+    'owner = mood',
+    `create cast (mood as text) with function text_of(mood) as implicit`,
+  ],
+  [
+    'an equality of their own',
+    `nullif(auth.uid(), '') = owner`,
+    'create operator public.= (leftarg = text, rightarg = int, function = equals)',
+  ],
+  [
+    'a function of a built-in name',
+    'owner = auth.uid()',
+    `create function current_setting(text, int) returns text language sql as $$ select 'ann' $$`,
+  ],
+  [
+    'two functions of one name',
+    'owner = auth.uid()',
+    'create function auth.uid(int) returns text language sql as $$ select null $$',
+  ],
+  ['a time in a function', `owner = auth.uid() or is_late()`, ''],
+  ['a table in a function', `owner = auth.uid() or is_someone()`, ''],
+  ['a function that calls itself', 'owner = again()', ''],
+  ['a domain', `owner = (auth.uid()::nickname)::text`, ''],
+])('policies are not taken for what they are not, for %s', async ([, policy, also]) => {
+  await using own = await createPolicedDatabase([{ sub: 'ann' }, { sub: 'bob' }, {}])
+  await own.query(`
+    create function text_of(a mood) returns text language sql as $$ select 'ann' $$;
+    create function equals(a text, b int) returns boolean language sql as $$ select a = b::text $$;
+    create function is_late() returns boolean language sql stable as $$ select now() < '2020-01-01' $$;
+    create function is_someone() returns boolean language sql stable as $$ select exists (select from member where user_id = auth.uid()) $$;
+    create function again() returns text language sql stable as $$ select case when false then again() else auth.uid() end $$;
+    create domain nickname as text check (value <> ''); ${also}`)
+  await own.withPolicies(`create policy a on message using (${policy})`, async (shown) => {
+    expect(await shown.byJoin()).toEqual(shown.bySelect)
+    expect(shown.security?.join).toBeNull()
+  })
+})
