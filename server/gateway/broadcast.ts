@@ -50,18 +50,20 @@ export class Broadcast {
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
-    const { io, following, fallBehind } = this.#parts
+    const { io, following, fallBehind, verify } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     this.#goOn(pass)
-    const { transactions, setAside } = this.#setAside(pass)
-    await this.#verify(transactions, pass.client)
+    const concerned = this.#concernedBy(pass)
+    // What is found out of date is asked for again before it is routed.
+    if (concerned.size > 0) await verify(pass.client, [...concerned])
+    const { transactions, setAside } = this.#setAside(pass, concerned)
     const unsettled = following.takeUnsettled(setAside)
     if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0)
       return this.#sendProgress(to, idleProgressMs)
-    const { batch, shifts } = await this.#route(transactions, unsettled, pass.client)
+    const { batch, shifts } = await this.#route(transactions, unsettled, setAside, pass.client)
     this.#parts.expire() // the routing has taken its time
-    const concerned = batch.feeds.keys() as Iterable<Feed<Audience>>
-    const messages = [...groupsOf(concerned, (feed) => batch.contentOf(feed))].map(
+    const feedsConcerned = batch.feeds.keys() as Iterable<Feed<Audience>>
+    const messages = [...groupsOf(feedsConcerned, (feed) => batch.contentOf(feed))].map(
       ({ feeds, followers }) => ({
         audiences: followers,
         message: new EncodedJson(encodeBatch(to, batch, feeds)),
@@ -82,42 +84,43 @@ export class Broadcast {
     this.#sendProgress(to, progressMs)
   }
 
+  /** Relations of which somebody is to be told something, or to be asked what he may see. */
+  #concernedBy({ transactions, heavy }: Pass): Set<number> {
+    const { routes, unsettled } = this.#parts.following
+    const concerned = new Set(unsettled)
+    const changed = new Set(transactions.flatMap(({ rows }) => rows.map(({ relationId }) => relationId)))
+    for (const id of [...heavy, ...changed]) {
+      if (routes.has(id)) concerned.add(id)
+      for (const dependant of routes.dependants(id)) concerned.add(dependant)
+    }
+    return concerned
+  }
+
   /**
    * What there is too much of, or cannot be read now, is not waited for: whoever follows it catches up with it, and
    * the others go on.
    */
-  #setAside(pass: Pass): { transactions: readonly LogTransaction[]; setAside: Set<number> } {
-    const setAside = new Set(pass.heavy)
+  #setAside(
+    pass: Pass,
+    concerned: ReadonlySet<number>,
+  ): { transactions: readonly LogTransaction[]; setAside: Set<number> } {
     const now = performance.now()
     for (const [id, until] of this.#lockedUntil) if (until < now) this.#lockedUntil.delete(id)
-    if (this.#lockedUntil.size === 0) return { transactions: pass.transactions, setAside }
+    if (this.#lockedUntil.size === 0)
+      return { transactions: pass.transactions, setAside: new Set(pass.heavy) }
+    const locked = [...this.#lockedUntil.keys()].filter((id) => concerned.has(id))
     const transactions = pass.transactions.map(({ id, at, rows }) => ({
       id,
       at,
-      rows: rows.filter(({ relationId }) => {
-        if (!this.#lockedUntil.has(relationId)) return true
-        setAside.add(relationId)
-        return false
-      }),
+      rows: rows.filter(({ relationId }) => !locked.includes(relationId)),
     }))
-    return { transactions, setAside }
-  }
-
-  /** What is found out of date is asked for again before it is routed. */
-  async #verify(transactions: readonly LogTransaction[], client: Pass['client']): Promise<void> {
-    const { following, verify } = this.#parts
-    const concerned = new Set(following.unsettled)
-    for (const { rows } of transactions)
-      for (const { relationId } of rows) {
-        if (following.routes.has(relationId)) concerned.add(relationId)
-        for (const dependant of following.routes.dependants(relationId)) concerned.add(dependant)
-      }
-    if (concerned.size > 0) await verify(client, [...concerned])
+    return { transactions, setAside: new Set([...pass.heavy, ...locked]) }
   }
 
   async #route(
     transactions: readonly LogTransaction[],
     unsettled: ReadonlySet<number>,
+    setAside: ReadonlySet<number>,
     client: Pass['client'],
   ): ReturnType<typeof routeBatch> {
     const { following, settle } = this.#parts
@@ -128,7 +131,7 @@ export class Broadcast {
           transactions,
           following.routes,
           (id) => following.relation(id),
-          unsettled,
+          { unsettled, setAside },
           client,
         )
         if (following.changeovers === changeovers) return routed

@@ -251,6 +251,34 @@ test('a table that is locked holds up only those who follow it', async () => {
   ])
 })
 
+test('a table that is locked and is read by policies holds up only those whom they concern', async () => {
+  await using at = await startOnNewDatabase(
+    `create table member (id int primary key); insert into member values (1);
+     create table a (id int primary key, until timestamptz); insert into a values (1, 'infinity'), (2, 'infinity');
+     alter table a enable row level security;
+     create policy listed on a using (until > now() and exists (select from member as m where m.id = a.id));
+     create table b (id int primary key);
+     select event.track('a'); select event.track('b'); select event.track('member')`,
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on all tables in schema public to ${role}`)
+  await using ofA = new TestSocket(at.server.url, { role })
+  await ofA.attach({ subscriptions: [{ subscription: tableA }] })
+  expect((await ofA.next('snapshot')).rows.map(([key]) => key)).toEqual(['[1]'])
+  await using ofB = await attached(at.server.url, [tableB])
+
+  const locker = await at.database.connect()
+  await locker.query('begin; lock table member in access exclusive mode')
+  for (let id = 1; id <= 4; id++) {
+    await sleep(700) // those whom a policy with a time in it concerns are asked again all the time
+    await at.admin.query(`insert into b values (${id})`)
+    await ofB.until((changes) => changes.some(({ key }) => key === `[${id}]`))
+  }
+  await locker.query('insert into member values (2); commit')
+  const both = ofA.next('snapshot', ({ rows }) => rows.length === 2)
+  await Promise.any([both, ofA.until((changes) => changes.some(({ key }) => key === '[2]'))])
+})
+
 test('who comes back with the rows of a table that is locked is given them afresh as soon as it is not', async () => {
   await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); insert into a values (1, 5); select event.track('a')`,

@@ -1,5 +1,7 @@
+import type pg from 'pg'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import { isRefusal } from '../db/failures.ts'
+import { readStates } from '../routing/catalogue.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { assume, type Identity } from '../session/identity.ts'
@@ -65,15 +67,16 @@ export async function serve(
     tasks.push(async (reader) => {
       const told = continuations.map(({ connection }) => connection)
       try {
-        await reader.attempt((client) =>
-          replay(
+        await reader.attempt(async (client) => {
+          await requireRights(client, continuations, hasChanged)
+          await replay(
             client,
             continuations,
             boundary,
             (to, message) => send(reader, to, 'batch', message),
             () => told.some(isWanted),
-          ),
-        )
+          )
+        })
       } catch (error) {
         for (const connection of told) failed.set(connection, error)
       } finally {
@@ -113,6 +116,24 @@ export async function serve(
     }),
   )
   return failed
+}
+
+/**
+ * The log is read by the server's own right: what is told of it is allowed to those who follow it, as of the boundary.
+ *
+ * @throws if it may not be: it is asked again what they may follow
+ */
+async function requireRights(
+  client: pg.ClientBase,
+  continuations: readonly Continuation[],
+  hasChanged: Refusals['hasChanged'],
+): Promise<void> {
+  const relations = continuations.flatMap(({ definitions }) => definitions.map(({ relation }) => relation))
+  const states = await readStates(client, [...new Set(relations.map(({ id }) => id))])
+  const changed = new Set(relations.filter(({ id, state }) => states.get(id) !== state).map(({ id }) => id))
+  for (const id of changed) await hasChanged(id)
+  if (changed.size > 0)
+    throw new Error('what a client goes on with is another relation, or has other rights, now')
 }
 
 /** Why a connection was given no more: it does not take off what it is sent. */

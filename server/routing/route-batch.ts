@@ -58,13 +58,14 @@ export function routeChanges(
  *
  * @throws {WindowsUnreadable}
  * @param unsettled relations of which anybody may see other rows than before, whatever the transactions say
+ * @param setAside relations that are not looked at: who follows them begins anew
  * @param client reads the database as it stood at the end of the batch
  */
 export async function routeBatch(
   transactions: readonly LogTransaction[],
   routes: Routes,
   relationOf: (id: number) => RelationInfo | undefined,
-  unsettled: ReadonlySet<number>,
+  { unsettled, setAside }: { unsettled: ReadonlySet<number>; setAside: ReadonlySet<number> },
   client: pg.ClientBase,
 ): Promise<{ batch: RoutedBatch; shifts: WindowShift[] }> {
   const changes = new Map<number, RoutedChange[]>()
@@ -78,6 +79,7 @@ export async function routeBatch(
   const decisive = decisiveRows(transactions, routes)
   const concerned = new Set([...changes.keys(), ...unsettled])
   for (const id of decisive.keys()) for (const dependant of routes.dependants(id)) concerned.add(dependant)
+  for (const id of setAside) concerned.delete(id)
 
   const shifts: WindowShift[] = []
   for (const relationId of concerned)

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startOnNewDatabase } from '../../test/rowcast-server.ts'
+import { TestSocket } from '../../test/socket.ts'
+
+const tableA = { kind: 'table', relation: 'a' } as const
+
+test('what is written after a right has been taken away is not told by that right, however much it is', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, text text); select event.track('a')`,
+    {
+      readAtOnce: { maxRows: 10, maxBytes: 1_000_000 },
+    },
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on a to ${role}`)
+  await using socket = new TestSocket(at.server.url, { role })
+  await socket.attach({ subscriptions: [{ subscription: tableA }] })
+  await socket.next('progress')
+  await at.admin.query(
+    `revoke select on a from ${role}; insert into a select n, 'secret' from generate_series(1, 50) as n`,
+  )
+  expect(await socket.next('ended')).toMatchObject({ code: 'permission_denied' })
+  expect(JSON.stringify(socket.messages)).not.toContain('secret')
+})
+
+test('who comes back is not told by a right that has just been taken away', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, text text); insert into a values (1, 'one'); select event.track('a')`,
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on a to ${role}`)
+  const attach = async (request = {}) => {
+    const socket = new TestSocket(at.server.url, { role })
+    await socket.attach({ subscriptions: [{ subscription: tableA, ...request }], ...request })
+    return socket
+  }
+  const first = await attach()
+  const { shape: held } = await first.next('snapshot')
+  const { to: position } = await first.next('progress')
+  await first[Symbol.asyncDispose]()
+  await at.admin.query(`insert into a values (2, 'two')`)
+  await sleep(500) // what the server has just found out is out of date by then
+  // What it means to follow the table is known, when the right is taken away.
+  const other = await attach()
+  await other[Symbol.asyncDispose]()
+  await at.admin.query(`revoke select on a from ${role}; insert into a values (3, 'secret')`)
+  await using back = new TestSocket(at.server.url, { role })
+  await back.attach({ position, subscriptions: [{ subscription: tableA, held }] })
+  await Promise.race([back.next('ended'), back.next('progress')])
+  expect(JSON.stringify(back.messages)).not.toContain('secret')
+})
