@@ -74,7 +74,7 @@ export const plantedLeaks: readonly PlantedLeak[] = [
     edits: [
       {
         file: 'server/routing/sight.ts',
-        find: 'return { name: JSON.stringify([role, values ?? claims])',
+        find: 'return { name: JSON.stringify([role, own ?? claims])',
         replace: 'return { name: JSON.stringify([role])',
       },
     ],
@@ -95,9 +95,9 @@ export const plantedLeaks: readonly PlantedLeak[] = [
     kinds: ['shown', 'unseen'],
     edits: [
       {
-        file: 'server/gateway/access-watch.ts',
-        find: 'if (changed.length === 0) return false',
-        replace: 'if (changed.length >= 0) return false',
+        file: 'server/gateway/following.ts',
+        find: 'return states !== undefined && !(states.size === 1 && state !== undefined && states.has(state))',
+        replace: "return states !== undefined && state === ''",
       },
     ],
   },
