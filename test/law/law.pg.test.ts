@@ -10,7 +10,7 @@ import type { RowcastOptions } from '../../server/index.ts'
 import { startRowcast } from '../rowcast-server.ts'
 import { History } from './history.ts'
 import { isOrdered, shown, sortedBy } from '../../audit/reference.ts'
-import { createTable, subscriptionOf, tables as randomTables, type LawTable } from './tables.ts'
+import { createTable, seenBy, subscriptionOf, tables as randomTables, type LawTable } from './tables.ts'
 import { transactionOf, write, type RandomTransaction } from './writer.ts'
 
 /** A subscription that is made at some moment, and dropped at another. */
@@ -20,29 +20,42 @@ interface RandomFollowing {
   readonly forMs: number
 }
 
+interface RandomClient {
+  /** Of a role that may not select all columns. */
+  readonly isRestricted: boolean
+  readonly followings: readonly RandomFollowing[]
+}
+
 interface Scenario {
   readonly tables: readonly LawTable[]
   /** One list for each connection; they run at the same time. */
   readonly writers: readonly (readonly RandomTransaction[])[]
-  readonly clients: readonly (readonly RandomFollowing[])[]
+  readonly clients: readonly RandomClient[]
   readonly bounds: Pick<RowcastOptions, 'maxBufferedBytes' | 'readAtOnce'>
   /** Moments at which the server's connections to the database are cut. */
   readonly cutsMs: readonly number[]
 }
 
 const scenarios: fc.Arbitrary<Scenario> = randomTables.chain((tables) => {
-  const following = fc.record({
-    subscription: fc.constantFrom(...tables).chain(subscriptionOf),
-    afterMs: fc.integer({ min: 0, max: 150 }),
-    forMs: fc.constantFrom(30, 100, 10_000, 10_000),
-  })
+  const following = (isRestricted: boolean) =>
+    fc.record({
+      subscription: fc.constantFrom(...tables).chain((table) => subscriptionOf(seenBy(table, isRestricted))),
+      afterMs: fc.integer({ min: 0, max: 150 }),
+      forMs: fc.constantFrom(30, 100, 10_000, 10_000),
+    })
+  const client = fc.boolean().chain((isRestricted) =>
+    fc.record({
+      isRestricted: fc.constant(isRestricted),
+      followings: fc.array(following(isRestricted), { minLength: 1, maxLength: 6 }),
+    }),
+  )
   return fc.record({
     tables: fc.constant(tables),
     writers: fc.array(fc.array(transactionOf(tables), { minLength: 3, maxLength: 12 }), {
       minLength: 2,
       maxLength: 4,
     }),
-    clients: fc.array(fc.array(following, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 3 }),
+    clients: fc.array(client, { minLength: 1, maxLength: 3 }),
     // With so little, whatever changes is too much at once, and clients catch up again and again.
     bounds: fc.constantFrom(
       {},
@@ -60,6 +73,7 @@ const scenarios: fc.Arbitrary<Scenario> = randomTables.chain((tables) => {
 interface Observation {
   readonly position: string
   readonly subscription: Subscription
+  readonly isRestricted: boolean
   readonly data: unknown
 }
 
@@ -84,11 +98,12 @@ test(
 async function run({ tables, writers, clients, bounds, cutsMs }: Scenario): Promise<number> {
   await using database = await createTestDatabase()
   const admin = await database.connect()
-  await admin.query(`create sequence law_order; ${tables.map(createTable).join(' ')}
-    create table law_end (id int primary key); select event.track('law_end')`)
+  const restricted = await database.createRole('nologin')
+  await admin.query(`create sequence law_order; ${tables.map((table) => createTable(table, restricted)).join(' ')}
+    create table law_end (id int primary key); select event.track('law_end'); grant select on law_end to ${restricted}`)
   await using server = await startRowcast(database, bounds)
   const history = new History()
-  const observers = clients.map((followings) => observe(server.url, followings))
+  const observers = clients.map((client) => observe(server.url, client, restricted))
 
   const connections = await Promise.all(writers.map(() => database.connect()))
   await Promise.all([
@@ -99,9 +114,16 @@ async function run({ tables, writers, clients, bounds, cutsMs }: Scenario): Prom
   await admin.query('insert into law_end values (1)')
   const observations = (await Promise.all(observers.map((observer) => observer.end()))).flat()
 
-  for (const { position, subscription, data } of observations) {
-    const table = tables.find(({ name }) => name === subscription.relation)!
-    const expected = shown(subscription, table, history.at(position, table.name))
+  for (const { position, subscription, isRestricted, data } of observations) {
+    const table = seenBy(
+      tables.find(({ name }) => name === subscription.relation)!,
+      isRestricted,
+    )
+    const rows = [...history.at(position, table.name)].map(([key, row]): [string, Row] => [
+      key,
+      Object.fromEntries(Object.entries(row).filter(([column]) => Object.hasOwn(table.columns, column))),
+    ])
+    const expected = shown(subscription, table, new Map(rows))
     expect(comparable(subscription, table, data), `${JSON.stringify(subscription)} at ${position}`).toEqual(
       expected,
     )
@@ -109,10 +131,15 @@ async function run({ tables, writers, clients, bounds, cutsMs }: Scenario): Prom
   return observations.length
 }
 
-function observe(url: string, followings: readonly RandomFollowing[]): { end(): Promise<Observation[]> } {
+function observe(
+  url: string,
+  { isRestricted, followings }: RandomClient,
+  restricted: string,
+): { end(): Promise<Observation[]> } {
   let failure: Error | undefined
   const client = createClient({
     url,
+    auth: isRestricted ? { role: restricted } : {},
     graceMs: 0,
     session: 'page',
     retryDelayMs: 20,
@@ -128,7 +155,7 @@ function observe(url: string, followings: readonly RandomFollowing[]): { end(): 
     for (const [followed, subscription] of held) {
       const { status, data, error } = followed.getSnapshot()
       if (status === 'error') throw error
-      if (status === 'ready') observations.push({ position, subscription, data })
+      if (status === 'ready') observations.push({ position, subscription, isRestricted, data })
     }
   })
   const end = client.follow<readonly Row[]>({ kind: 'table', relation: 'law_end' })

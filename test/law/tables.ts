@@ -9,12 +9,29 @@ export interface LawTable {
   readonly name: string
   readonly key: readonly string[]
   readonly columns: Readonly<Record<string, LawType>>
+  /** Those that nobody is to be given. */
+  readonly excepted: readonly string[]
+  /** Those that a restricted role may not select. */
+  readonly hidden: readonly string[]
 }
 
-export function createTable({ name, key, columns }: LawTable): string {
+/** @param restricted a role that may not select all columns */
+export function createTable({ name, key, columns, excepted, hidden }: LawTable, restricted: string): string {
   const list = Object.entries(columns).map(([column, type]) => `"${column}" ${type}`)
-  return `create table ${name} (${list.join(', ')}, primary key (${key.map((column) => `"${column}"`).join(', ')}));
-    select event.track('${name}');`
+  const quoted = (names: readonly string[]) => names.map((column) => `"${column}"`).join(', ')
+  const granted = Object.keys(columns).filter((column) => !hidden.includes(column))
+  return `create table ${name} (${list.join(', ')}, primary key (${quoted(key)}));
+    select event.track('${name}', '{${excepted.join(',')}}');
+    grant select (${quoted(granted)}) on ${name} to ${restricted};`
+}
+
+/** The table as it is to a role. */
+export function seenBy(table: LawTable, isRestricted: boolean): LawTable {
+  const unseen = [...table.excepted, ...(isRestricted ? table.hidden : [])]
+  return {
+    ...table,
+    columns: Object.fromEntries(Object.entries(table.columns).filter(([column]) => !unseen.includes(column))),
+  }
 }
 
 /** Random tables: keys of one or two columns, and some columns more, with names that are not easy. */
@@ -36,15 +53,22 @@ export const tables: fc.Arbitrary<LawTable[]> = fc
         ],
         { minLength: 1 },
       ),
+      excepted: fc.oneof(fc.constant<string[]>([]), fc.subarray(['score', 'team', 'big'])),
+      hidden: fc.subarray(['score', 'team', 'isDone', 'constructor', 'big']),
     }),
     { minLength: 1, maxLength: 3 },
   )
   .map((shapes) =>
-    shapes.map(({ key, columns }, i) => ({
-      name: `law_${i}`,
-      key: Object.keys(key),
-      columns: { ...key, ...Object.fromEntries(columns) },
-    })),
+    shapes.map(({ key, columns, excepted, hidden }, i) => {
+      const isThere = (name: string) => columns.some(([column]) => column === name)
+      return {
+        name: `law_${i}`,
+        key: Object.keys(key),
+        columns: { ...key, ...Object.fromEntries(columns) },
+        excepted: excepted.filter(isThere),
+        hidden: hidden.filter(isThere),
+      }
+    }),
   )
 
 /** Few values, so that rows collide, and filters match. */
