@@ -85,9 +85,12 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
     }
     const shown = async (to: RelationInfo): Promise<string[][]> => {
       await client.query('begin')
-      const seen = await whoSees(client, to, new Sights(sights), keys)
-      await client.query('commit')
-      return sights.map((sight) => keys.filter((key) => seen.get(key)?.includes(sight)))
+      try {
+        const seen = await whoSees(client, to, new Sights(sights), keys)
+        return sights.map((sight) => keys.filter((key) => seen.get(key)?.includes(sight)))
+      } finally {
+        await client.query('rollback')
+      }
     }
     const withJoin = (join: RowSecurity['join']) =>
       shown({ ...relation, security: security && { ...security, join } })

@@ -124,6 +124,19 @@ test('the policies of what a policy reads count for those to whom they apply', a
   await client.query('alter table member disable row level security; drop policy a on member')
 })
 
+test('a relation whose policies call a function that reads it decides over itself', async () => {
+  const note = ids.get('note') ?? 0
+  expect((await securityOf('is_mine(note)'))?.dependencies.has(note)).toBe(false)
+  await client.query(`create function my_teams() returns setof int language sql security definer as
+    $$ select n.team from note as n where n.owner = me() $$`)
+  expect((await securityOf('team in (select my_teams())'))?.dependencies.get(note)).toEqual({
+    columns: null,
+    key: null,
+  })
+  expect((await securityOf('owner = me()'))?.dependencies.has(note)).toBe(false)
+  await client.query(`drop policy a on note; drop function my_teams()`)
+})
+
 test('there is none for whom no policy applies to: the owner, and whoever is exempt', async () => {
   const { rows } = await client.query(
     `select 'note'::regclass::oid::int8::text as oid, current_user as superuser`,
