@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { io } from 'socket.io-client'
 import { expect, test } from 'vitest'
 import { createClient } from '../../client/core/index.ts'
-import type { Subscribed } from '../../shared/protocol.ts'
+import { defaultPath, protocolVersion, type Subscribed } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { startOnNewDatabase, type RowcastServer } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
@@ -319,4 +320,26 @@ test('a page that asks faster than it may is given everything all the same, late
   await using at = await serving({ messagesPerSecond: 100, messagesAtOnce: 50, pendingRequests: 40 })
   expect(await mounting(at.server, 200, true)).toEqual([])
   expect(await counted(at.server, 'rowcast_refused_messages_total', 'too_fast')).toBeGreaterThan(0)
+})
+
+test('who cannot have a WebSocket polls, under the same limits', async () => {
+  await using at = await serving({ messageBytes: 15_000, messagesPerSecond: 10, messagesAtOnce: 20 })
+  const polling = () => {
+    const socket = io(at.server.url, { path: defaultPath, transports: ['polling'], reconnection: false })
+    const ended = new Promise((resolve) => socket.on('disconnect', resolve))
+    return { socket, ended }
+  }
+  const { socket } = polling()
+  const attach = { protocol: protocolVersion, subscriptions: [{ subscription: row(1) }] }
+  expect(await socket.timeout(10_000).emitWithAck('attach', attach)).toMatchObject({ ok: true })
+  const flood = polling()
+  for (let i = 0; i < 300; i++) flood.socket.emit('ack', {})
+  await flood.ended
+  const binary = polling()
+  binary.socket.emit('subscribe', { subscription: Buffer.from('x') })
+  await binary.ended
+  expect(await counted(at.server, 'rowcast_ended_connections_total', 'too_fast')).toBe(1)
+  expect(await counted(at.server, 'rowcast_ended_connections_total', 'invalid_packet')).toBe(1)
+  expect(socket.connected).toBe(true)
+  socket.disconnect()
 })

@@ -50,7 +50,7 @@ export class Usages {
     if (name !== undefined) this.#usages.set(name, usage)
     socket.on('disconnect', () => {
       usage.sockets.delete(socket)
-      if (name !== undefined) this.#forgetLater(name, usage)
+      if (name !== undefined && usage.sockets.size === 0) this.#forgetLater(name, usage)
     })
     return usage
   }
