@@ -142,12 +142,12 @@ test('a client that may not connect says so, and tries again', async () => {
 
 test('what expires is renewed before, on the same connection, and again when it fails', async () => {
   const renewed: unknown[] = []
-  server.lasting = { expiresInMs: 400 }
+  server.lasting = { expiresInMs: 2_000 }
   server.renew = (auth) => {
     renewed.push(auth['token'])
     return renewed.length === 1
       ? { ok: false, code: 'internal', message: 'not now' }
-      : { ok: true, value: renewed.length === 2 ? { expiresInMs: 400 } : {} }
+      : { ok: true, value: renewed.length === 2 ? { expiresInMs: 2_000 } : {} }
   }
   let token = 0
   const made = client({ auth: () => Promise.resolve({ token: ++token }) })
@@ -163,7 +163,7 @@ test('what expires is renewed before, on the same connection, and again when it 
 })
 
 test('an auth function that fails in between is asked again', async () => {
-  server.lasting = { expiresInMs: 400 }
+  server.lasting = { expiresInMs: 2_000 }
   const renewed: unknown[] = []
   server.renew = (auth) => {
     renewed.push(auth)
@@ -226,6 +226,22 @@ test('renewAuth tells the server at once; what it does not accept is thrown, and
   await expect(made.renewAuth()).rejects.toMatchObject({ code: 'identity_changed' })
   expect(made.store.getState().connection.status).toBe('live')
   expect(server.sockets).toHaveLength(1)
+})
+
+test('renewAuth does not forget the session that is just being loaded', async () => {
+  const session = pageSession()
+  const first = client({ session })
+  first.connect()
+  await live(first)
+  first.close()
+  let load: () => void = () => undefined
+  const loading = new Promise<void>((resolve) => (load = resolve))
+  const again = client({ session: { ...session, load: () => loading.then(() => session.load()) } })
+  again.connect()
+  await again.renewAuth()
+  load()
+  await live(again)
+  expect(server.connection?.requests[0]?.request).toMatchObject({ session: await session.load() })
 })
 
 test('renewAuth connects who waits for another attempt, and asks auth anew', async () => {

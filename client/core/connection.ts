@@ -79,6 +79,8 @@ export class Connection {
   #socket: AppSocket | undefined
   /** The socket's id while it is attached. */
   #attachedAs: string | undefined
+  /** The session is known, or that there is none. */
+  #hasStarted = false
   #session: SessionKey | undefined
   #retryTimer: ReturnType<typeof setTimeout> | undefined
   #leaveTimer: ReturnType<typeof setTimeout> | undefined
@@ -111,6 +113,7 @@ export class Connection {
     })
     if (this.#socket !== socket) return
     this.#session = known ?? undefined
+    this.#hasStarted = true
     socket.connect()
   }
 
@@ -119,6 +122,7 @@ export class Connection {
     clearTimeout(this.#retryTimer)
     const socket = this.#socket
     this.#socket = undefined
+    this.#hasStarted = false
     this.#wasLive = false
     this.#detach()
     if (socket) void this.#hangUp(socket)
@@ -158,7 +162,7 @@ export class Connection {
    */
   async renewAuth(): Promise<void> {
     const socket = this.#socket
-    if (!socket) return
+    if (!socket || !this.#hasStarted) return
     if (this.#attachedAs === undefined) {
       // Whatever is under way has asked for them before.
       clearTimeout(this.#retryTimer)
@@ -169,15 +173,14 @@ export class Connection {
     const auth = await this.#credentials()
     if (this.#attachedAs !== attachedAs) return // whoever connects is asked for them anyway
     const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
-    const answer = await socket
+    const silent: Reply<Lasting> = { ok: false, code: 'disconnected', message: silence }
+    const reply = await socket
       .timeout(timeoutMs)
       .emitWithAck('authenticate', { auth })
-      .catch((cause: unknown) => {
-        throw new RowcastError('disconnected', silence, { cause })
-      })
-    const reply = parseLasting(answer)
+      .then(parseLasting, () => silent)
+    if (this.#attachedAs !== attachedAs) return
     if (!reply.ok) throw new RowcastError(reply.code, reply.message)
-    if (this.#attachedAs === attachedAs) this.#expireIn(reply.value)
+    this.#expireIn(reply.value)
   }
 
   async #renewInTime(): Promise<void> {
