@@ -11,10 +11,21 @@ export async function asIdentity<T>(
   identity: Identity,
   ask: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  if (!(client instanceof pg.Pool)) return inTransaction(client, identity, ask)
+  return readOnly(client, async (client) => {
+    await assume(client, identity)
+    return ask(client)
+  })
+}
+
+/** Asks PostgreSQL something in a transaction of its own in which nothing can be written. */
+export async function readOnly<T>(
+  client: pg.Pool | pg.ClientBase,
+  ask: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  if (!(client instanceof pg.Pool)) return inTransaction(client, ask)
   const one = await client.connect()
   try {
-    return await inTransaction(one, identity, ask)
+    return await inTransaction(one, ask)
   } finally {
     one.release()
   }
@@ -22,12 +33,10 @@ export async function asIdentity<T>(
 
 async function inTransaction<T>(
   client: pg.ClientBase,
-  identity: Identity,
   ask: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
   try {
     await client.query('begin read only')
-    await assume(client, identity)
     return await ask(client)
   } finally {
     await client.query('rollback').catch(() => undefined)
