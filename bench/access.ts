@@ -1,5 +1,5 @@
 import { usersPerChannel } from './access/setting.ts'
-import { World, type Delays, type Measured } from './access/world.ts'
+import { World, type Connected, type Delays, type Measured } from './access/world.ts'
 import type { Bench, BenchContext } from './bench.ts'
 import { openDatabase } from './database.ts'
 import { Processes } from './processes.ts'
@@ -99,24 +99,29 @@ async function measure(world: World, plan: Plan, say: BenchContext['say']): Prom
   return figures
 }
 
-function liveFigures(measured: Measured, clients: number, connectMs: number, isJudged: boolean): Figure[] {
+function liveFigures(measured: Measured, clients: number, connected: Connected, isJudged: boolean): Figure[] {
   const { latenciesMs, perSecond, cores, server } = measured
   const name = (what: string) => `${clients.toLocaleString('en')} clients: ${what}`
   const limit = (limit: number) => (isJudged ? limit : null)
   return [
-    figure(name('connected, all shown'), connectMs, 'ms'),
+    figure(name('connected, all shown'), connected.ms, 'ms'),
+    figure(name('work of the server for each'), connected.serverMs, 'ms'),
+    ...visible(figure(name('work of PostgreSQL for each'), connected.postgresqlMs, 'ms')),
     atLeast(name('changes'), perSecond, '/s', limit(full.perSecond * kept)),
     figure(name('commit to client, p50'), quantile(latenciesMs, 0.5), 'ms'),
     atMost(name('commit to client, p95'), quantile(latenciesMs, 0.95), 'ms', limit(p95LimitMs)),
     figure(name('commit to client, p99'), quantile(latenciesMs, 0.99), 'ms'),
     figure(name('server'), cores.server * 100, '% of a core'),
-    ...(Number.isNaN(cores.postgresql)
-      ? []
-      : [figure(name('PostgreSQL'), cores.postgresql * 100, '% of a core')]),
+    ...visible(figure(name('PostgreSQL'), cores.postgresql * 100, '% of a core')),
     figure(name('the clients themselves'), cores.clients * 100, '% of a core'),
     figure(name('memory of the server'), server.rssMb, 'MB'),
     figure(name('longest block of its event loop'), server.longestBlockMs, 'ms'),
   ]
+}
+
+/** What PostgreSQL has used cannot always be seen. */
+function visible(figure: Figure): Figure[] {
+  return Number.isNaN(figure.value) ? [] : [figure]
 }
 
 /** Whom it has not reached at all counts as never. */

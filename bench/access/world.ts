@@ -10,6 +10,14 @@ import type { Commit, Revocation, Verdict } from './judge.ts'
 import { channelOf, policy, setupSql, usersPerChannel } from './setting.ts'
 import type { WriteOptions } from './writer-process.ts'
 
+/** What it took until more clients showed what they may see. */
+export interface Connected {
+  readonly ms: number
+  /** For each client. */
+  readonly serverMs: number
+  readonly postgresqlMs: number
+}
+
 /** What changes at an even pace came to. */
 export interface Measured {
   /** Those that reached PostgreSQL, in a second. */
@@ -69,10 +77,10 @@ export class World {
     this.#channels = channels
   }
 
-  /** Connects more clients, up to a number. @returns how long it took until all showed what they may see, in ms */
-  async connect(clients: number): Promise<number> {
+  /** Connects more clients, up to a number. */
+  async connect(clients: number): Promise<Connected> {
     const users = Array.from({ length: clients - this.#connected }, (_, i) => this.#connected + i + 1)
-    const startedAt = now()
+    const before = await this.#usage()
     await Promise.all(
       this.#clients.map((child, process) =>
         child.ask('connect', {
@@ -83,7 +91,12 @@ export class World {
       ),
     )
     this.#connected = clients
-    return now() - startedAt
+    const after = await this.#usage()
+    return {
+      ms: after.at - before.at,
+      serverMs: (after.server.cpuMs - before.server.cpuMs) / users.length,
+      postgresqlMs: (after.postgresqlMs - before.postgresqlMs) / users.length,
+    }
   }
 
   /** Changes messages at an even pace, each of them in a channel whose users are all connected. */
