@@ -653,9 +653,14 @@ describe('subscriptions', () => {
     await client.query(`grant select on other to ${role}; alter table other enable row level security`)
     await call('session_grant', role)
     await call('subscribe_table', 'other')
+    await call('session_attach', undefined, connection)
+    const heard = listen(connection)
     await client.query(`insert into other values (1)`)
     expect(await news()).toHaveLength(1)
     expect(await news(connection)).toEqual([])
+    expect(await heard.settled()).toEqual([
+      { seq: expect.any(Number), transaction: expect.any(String), truncated: true },
+    ])
     await expect(call('subscribe_table', 'other', connection)).rejects.toEqual(
       hasCode('row_security_unsupported'),
     )
