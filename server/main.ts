@@ -46,7 +46,10 @@ export interface RowcastOptions {
   readonly path?: string
   /** Default: JSON lines on standard output, from level `info` up. */
   readonly logger?: Logger
-  /** Runs after Rowcast's own migrations and before the first client: the app's schema, and what it tracks. */
+  /**
+   * Runs after Rowcast's own migrations and before the first client: the app's schema, and what it tracks. As the
+   * database user of the server, which has no rights for that where it is a role of its own.
+   */
   readonly setup?: (client: pg.ClientBase) => Promise<void>
   /** Origins, other than the page's own, whose pages may connect. Default: none. */
   readonly allowedOrigins?: readonly string[]

@@ -34,6 +34,8 @@ export function serveCommand(): Command {
         'default export of rowcast.config.js, .mjs or .ts. `authenticate` must be among them, or the environment must say how ' +
         'to verify JSON Web Tokens: ROWCAST_JWT_SECRET or ROWCAST_JWKS_URL, and optionally ROWCAST_JWT_AUDIENCE, ' +
         'ROWCAST_JWT_ISSUER, ROWCAST_JWT_ROLE_CLAIM, ROWCAST_DEFAULT_ROLE and ROWCAST_ANONYMOUS_ROLE. ' +
+        'The database user need not own anything: `rowcast migrate --server-role` grants it what it needs, and `rowcast check` ' +
+        'says what is missing. ' +
         'SIGTERM and Ctrl-C end it in good order; on SIGTERM it first sends its clients to the other servers, if --drain ' +
         'is not 0, and /healthz answers 503 from then on. Logs are JSON lines on standard output.',
     )

@@ -2,7 +2,8 @@
 -- the sessions that it concerns. Called by capture, in the writer's own transaction, which must not fail by it: what
 -- goes wrong here goes to the server's log, and the inbox has the change anyway. Each message has its sequence number
 -- and its field, so PostgreSQL never takes two for one. A bulk write is announced by one message that says to read
--- the inbox; and so is all that a role which the session was granted to may not follow: whoever is attached hears the same.
+-- the inbox; and so is all of a relation that looks otherwise to a role which the session was granted to: whoever is attached
+-- hears the same.
 create or replace function event.notify_attached(relation_id integer, first_seq bigint, last_seq bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -29,10 +30,12 @@ begin
   v_guarded := array(
     select u.session_id
     from event.subscription as u
+    join event.session as s on s.id = u.session_id
     join event.session_member as m on m.session_id = u.session_id
     join event.tracked_relation as t on t.id = u.relation_id
     where u.relation_id = notify_attached.relation_id and u.session_id = any (v_sessions)
-      and not event.may_follow(m.role, t.oid, u.column_name)
+      and (not event.may_follow(m.role, t.oid, u.column_name)
+        or event.visible_columns(m.role, t.oid) is distinct from event.visible_columns(s.owner, t.oid))
   );
   perform pg_notify(d.session_id::text, case
     when d.session_id = any (v_guarded) then format('{"seq":%s,"transaction":"%s","truncated":true}', d.seq, d.xid)
