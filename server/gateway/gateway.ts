@@ -35,7 +35,7 @@ import { Expiry } from './expiry.ts'
 import type { AccessWatch } from './access-watch.ts'
 import type { Following } from './following.ts'
 import { checkFilter, type Limits } from './limits.ts'
-import { missingSince, type Missing } from './missing.ts'
+import { mayGoOnFrom, missingSince, type Missing } from './missing.ts'
 import { Requests, type Handler } from './requests.ts'
 import { Usages, type Usage } from './usage.ts'
 import type { Welcome } from './welcome.ts'
@@ -206,7 +206,10 @@ export class Gateway {
     for (const { subscription, held, definition } of defined) {
       const { id } = definition
       connection.wanted.set(id, subscription)
-      const isHeld = held === shapeOf(definition) && (connection.pending.get(id)?.isHeld ?? true)
+      const isHeld =
+        held === shapeOf(definition) &&
+        mayGoOnFrom(missing, definition) &&
+        (connection.pending.get(id)?.isHeld ?? true)
       connection.pending.set(id, { definition, isHeld, isShown: held !== undefined })
     }
     // After the reply: this turn of the event loop sends it first.

@@ -50,3 +50,14 @@ export function missingSince(
   }
   return { ...nothing(), from: from && from.snapshot, inbox }
 }
+
+/**
+ * Whether who follows something could read it at a position already, so that the log may be told from there on. A position is
+ * what a client says it is.
+ */
+export function mayGoOnFrom({ from }: Missing, { relation: { rightsSince } }: Definition): boolean {
+  if (from === null || rightsSince === null) return false
+  const { xmax, running } = parseSnapshot(from)
+  const since = BigInt(rightsSince)
+  return since < xmax && [...running].every((xid) => since < xid)
+}

@@ -50,3 +50,35 @@ test('who comes back is not told by a right that has just been taken away', asyn
   await Promise.race([back.next('ended'), back.next('progress')])
   expect(JSON.stringify(back.messages)).not.toContain('secret')
 })
+
+test('who says he has been there since before he had the right is not told of what was then', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, text text); select event.track('a');
+     create table b (id int primary key); select event.track('b')`,
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on b to ${role}`)
+  await using before = new TestSocket(at.server.url, { role })
+  await before.attach({ subscriptions: [{ subscription: { kind: 'table', relation: 'b' } }] })
+  const { to: position } = await before.next('progress')
+  await at.admin.query(`insert into a values (1, 'secret')`)
+  await at.admin.query(`update a set text = 'plain'`)
+  await at.admin.query(`grant select on a to ${role}`)
+  await using granted = new TestSocket(at.server.url, { role })
+  await granted.attach({ subscriptions: [{ subscription: tableA }] })
+  const { shape: held } = await granted.next('snapshot')
+  const { to: later } = await granted.next('progress')
+
+  await using forged = new TestSocket(at.server.url, { role })
+  await forged.attach({ position, subscriptions: [{ subscription: tableA, held }] })
+  await forged.next('progress')
+  expect(JSON.stringify(forged.messages)).not.toContain('secret')
+  expect((await forged.next('snapshot')).rows).toEqual([['[1]', { id: 1, text: 'plain' }]])
+
+  // Who has been there since goes on from where he was.
+  await at.admin.query(`insert into a values (2, 'two')`)
+  await using back = new TestSocket(at.server.url, { role })
+  await back.attach({ position: later, subscriptions: [{ subscription: tableA, held }] })
+  await back.until((changes) => changes.some(({ key }) => key === '[2]'))
+  expect(back.messages.some(({ event }) => event === 'snapshot')).toBe(false)
+})

@@ -46,6 +46,11 @@ export interface RelationInfo {
    * policies, the grants and who is a member of which role: with it, what was allowed is asked again.
    */
   readonly state: string
+  /**
+   * The last transaction that may have given the role what it may read of it, by its id (`xid8`) as text. Null if that cannot be
+   * told, since the role is exempt from row security, and PostgreSQL does not say since when.
+   */
+  readonly rightsSince: string | null
 }
 
 /** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
@@ -73,11 +78,28 @@ const indexableTypes = [
   'name',
 ]
 
+/**
+ * SQL of `RelationInfo.rightsSince` over `c`, `n` and `$3`, the role. A row of the catalogue keeps the lower half of the transaction
+ * id that wrote it; what is so old that it is taken for another is taken for a later one.
+ */
+const rightsSinceExpression = `case when not (c.relrowsecurity and exists (
+    select from pg_roles as o where o.rolname = $3 and (o.rolbypassrls or o.rolsuper))) then (
+  select max(x.next - ((x.next - w.xid::text::bigint) & 4294967295))::text
+    from (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next) as x
+   cross join lateral (
+     select c.xmin union all select n.xmin
+     union all
+     select a.xmin from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0
+     union all
+     select m.xmin from pg_auth_members as m
+   ) as w (xid)) end`
+
 // Of the columns, those that are there for the role.
 const relationSql = `
   select r.id, c.oid::int8::text as oid, n.nspname as schema, c.relname as relation,
          format('%I.%I', n.nspname, c.relname) as "sqlName",
          r.key_columns as "keyColumns", ${stateExpression} as state,
+         ${rightsSinceExpression} as "rightsSince",
          event.shape(c.oid) || coalesce(' but ' || md5(v.hidden::text), '') as shape,
          event.row_expression(c.oid::regclass, 't', case when v.hidden is not null then v.names end) as "rowExpression",
          event.key_expression(c.oid::regclass, 't') as "keyExpression",

@@ -21,6 +21,7 @@ const relation = (id: number): RelationInfo => ({
   keyExpression: '',
   shape: '',
   state: '',
+  rightsSince: '1',
 })
 
 let ids = 0
