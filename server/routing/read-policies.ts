@@ -28,8 +28,6 @@ export interface PolicedRelation {
   readonly hasChildren: boolean
   /** The server's own user may read all of it. */
   readonly isOpenToServer: boolean
-  /** A function or a view may read it. Only told of the relation that was asked for. */
-  readonly isReadElsewhere: boolean
   readonly columns: ReadonlyMap<string, PolicedColumn>
   /** Sets of columns of which no two rows have the same values, but for nulls. */
   readonly uniqueKeys: readonly (readonly string[])[]
@@ -65,7 +63,7 @@ export async function readPolicies(
   const { rows } = await client.query(
     `select p.oid::int8::text as oid, p.schema, p.name, p.kind::text as kind, p.tracked_id as "trackedId", p.is_secured as "isSecured",
             p.has_children as "hasChildren",
-            p.is_open as "isOpenToServer", p.is_read_elsewhere as "isReadElsewhere", p.columns, p.unique_keys as "uniqueKeys", p.policies,
+            p.is_open as "isOpenToServer", p.columns, p.unique_keys as "uniqueKeys", p.policies,
             r.key_columns as "keyColumns"
        from event.policies($1, $2) as p left join event.tracked_relation as r on r.id = p.tracked_id`,
     [oid, role],

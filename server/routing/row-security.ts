@@ -17,7 +17,7 @@ import { readPolicies, type PolicedRelation, type Policy } from './read-policies
 export interface RowSecurity {
   /** Columns of the relation that decide who sees a row. Null: any may. */
   readonly columns: ReadonlySet<string> | null
-  /** Tracked relations that policies read, by their id among the tracked. The relation itself is one of them if a function may read it. */
+  /** Tracked relations that policies read, by their id among the tracked. */
   readonly dependencies: ReadonlyMap<number, Dependency>
   /**
    * What policies read that no log tells: the time, a relation that is not tracked. Who sees what has to be asked again
@@ -214,9 +214,6 @@ function whatIsRead(
     const both = before?.columns && columns && new Set([...before.columns, ...columns])
     dependencies.set(each.trackedId, { columns: before ? (both ?? null) : columns, key: null })
   }
-  // As where a member may see the members of his teams: one row more, and he sees others that have not changed.
-  if (isOpaque && relation.isReadElsewhere && relation.trackedId !== null)
-    dependencies.set(relation.trackedId, { columns: null, key: null })
   return { columns: columnsOf(relation.oid), dependencies, unobserved: [...unobserved], isOpaque }
 }
 

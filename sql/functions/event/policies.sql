@@ -3,7 +3,7 @@
 -- Conditions are written with every name qualified that is not built in.
 create or replace function event.policies(relation oid, role name)
 returns table (
-  oid oid, schema name, name name, kind "char", tracked_id integer, is_secured boolean, has_children boolean, is_open boolean, is_read_elsewhere boolean, columns jsonb,
+  oid oid, schema name, name name, kind "char", tracked_id integer, is_secured boolean, has_children boolean, is_open boolean, columns jsonb,
   unique_keys jsonb, policies jsonb)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -31,17 +31,6 @@ as $$
   select c.oid, s.nspname, c.relname, c.relkind, t.id, event.is_secured(c.oid, policies.role),
     exists (select from pg_catalog.pg_inherits as i where i.inhparent = c.oid),
     has_table_privilege(c.oid, 'select') and has_schema_privilege(s.oid, 'usage') and not row_security_active(c.oid),
-    -- By a function, which may say so in any of many ways, or by a view.
-    c.oid = policies.relation and (
-      exists (
-        select from pg_catalog.pg_proc as f
-        join pg_catalog.pg_namespace as n on n.oid = f.pronamespace
-        where n.nspname not in ('pg_catalog', 'information_schema', 'event', 'meta')
-          and position(lower(c.relname) in lower(f.prosrc)) > 0)
-      or exists (
-        select from pg_catalog.pg_depend as d
-        where d.classid in ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_proc'::regclass)
-          and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid and d.deptype = 'n')),
     (
       select jsonb_agg(jsonb_build_object(
         'name', a.attname, 'type', format_type(a.atttypid, -1), 'isGenerated', a.attgenerated <> '',
