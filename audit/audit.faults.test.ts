@@ -1,6 +1,8 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runRowcast } from '../test/rowcast-process.ts'
 import { startTestServer, testServer } from '../test/server.ts'
-import { audit } from './audit.ts'
+import type { AuditOutcome } from './audit.ts'
 import { describe } from './findings.ts'
 
 let stop: () => Promise<void>
@@ -11,19 +13,29 @@ afterAll(() => stop())
 
 // Other worlds, and more of them: rowcast audit --help
 test(
-  'nobody is sent, and nobody shows, what PostgreSQL would not let him read',
+  'nobody is sent, and nobody shows, what PostgreSQL would not let him read; and nothing is left behind',
   { timeout: 300_000 },
   async () => {
-    const { leaks, faults, counts } = await audit({
-      url: testServer().url,
-      seed: 1,
-      seconds: 25,
-      size: { graceMs: 5_000 },
-    })
+    const { url } = testServer()
+    const options = ['--seed', '1', '--seconds', '20', '--grace', '5', '--json']
+    const { code, output } = await runRowcast(['audit', '--database', url, ...options])
+    const json = output.split('\n').find((line) => line.startsWith('{'))
+    expect(json, output).toBeDefined()
+    const { leaks, faults, counts } = JSON.parse(json ?? '') as AuditOutcome
     expect([...leaks, ...faults].map((finding) => `seed ${finding.seed}: ${describe(finding)}`)).toEqual([])
+    expect(code).toBe(0)
     // a run in which nothing happened would show nothing
     expect(counts.changesOfRights).toBeGreaterThan(0)
     expect(counts.values).toBeGreaterThan(100)
     expect(counts.comparedRows).toBeGreaterThan(50)
+
+    const client = new pg.Client(url)
+    await client.connect()
+    const { rows } = await client.query(
+      `select datname as name from pg_database where datname like 'rowcast\\_audit\\_%'
+       union all select rolname from pg_roles where rolname like 'rowcast\\_audit\\_%'`,
+    )
+    await client.end()
+    expect(rows).toEqual([])
   },
 )

@@ -109,19 +109,28 @@ export async function writeRows(
 ): Promise<void> {
   while (!isStopped()) {
     await transaction(client, recorder, false, async (note, during) => {
+      let isFirst = true
+      const run = async ({ text, values }: Statement): Promise<void> => {
+        if (!isFirst) during.push(await recorder.observe(client))
+        isFirst = false
+        await client.query(text, [...values])
+        note(`${text} ${JSON.stringify(values)}`)
+      }
+      const token = (): string => recorder.token()
+      if (random.chance(0.25)) {
+        const place = randomPlace(random, tables)
+        for (const statement of await thereAndBack(client, random, place, token)) await run(statement)
+        return 'commit'
+      }
       let row: Place | undefined
-      for (let count = random.weighted({ 1: 5, 2: 3, 3: 2, 4: 1 }), i = 1; i <= Number(count); i++) {
-        // Often the same row once more: what it holds in between is nobody's to see.
+      for (let count = Number(random.weighted({ 1: 5, 2: 3, 3: 2, 4: 1 })); count > 0; count--) {
         if (!row || random.chance(0.5)) row = randomPlace(random, tables)
-        const isUndone = random.chance(0.1)
-        if (isUndone) await client.query('savepoint s')
-        const statement = randomStatement(random, row, () => recorder.token())
-        await client.query(statement.text, [...statement.values])
-        if (isUndone) await client.query('rollback to savepoint s')
-        else {
-          note(`${statement.text} ${JSON.stringify(statement.values)}`)
-          if (i < Number(count)) during.push(await recorder.observe(client))
-        }
+        const statement = randomStatement(random, row, token)
+        if (random.chance(0.1)) {
+          await client.query('savepoint s')
+          await client.query(statement.text, [...statement.values])
+          await client.query('rollback to savepoint s')
+        } else await run(statement)
         if (random.chance(0.2)) await sleep(random.int(1, 15))
       }
       return random.chance(0.9) ? 'commit' : 'rollback'
@@ -178,6 +187,39 @@ function randomPlace(random: Random, tables: readonly AuditTable[]): Place {
   const table = random.pick(tables)
   if (!table) throw new Error('there is no table')
   return { table, key: randomKey(random, table) }
+}
+
+/**
+ * A row comes to be another's, or hidden, and is what it was again, all but its content: what it holds in between is nobody's
+ * to see who sees it before and after.
+ */
+async function thereAndBack(
+  client: pg.ClientBase,
+  random: Random,
+  { table, key }: Place,
+  token: () => string,
+): Promise<Statement[]> {
+  const others = table.columns.filter(({ name }) => !table.key.includes(name))
+  const list = others.map(({ name }) => quote(name)).join(', ')
+  const keyIs = table.key.map((name, i) => `${quote(name)} = $${i + 1}`).join(' and ')
+  const { rows } = await client.query<Record<string, Value>>(
+    `select ${list} from ${table.relation} where ${keyIs} for update`,
+    [...key],
+  )
+  const [row] = rows
+  if (!row) return []
+  const update = (values: readonly Value[]): Statement => ({
+    text: `update ${table.relation} set ${others
+      .map(({ name }, i) => `${quote(name)} = $${key.length + i + 1}`)
+      .join(', ')} where ${keyIs}`,
+    values: [...key, ...values],
+  })
+  const content = (column: AuditColumn, otherwise: Value): Value =>
+    column.means === undefined ? token() : otherwise
+  return [
+    update(others.map((column) => content(column, valueFor(random, column)))),
+    update(others.map((column) => content(column, row[column.name] ?? null))),
+  ]
 }
 
 interface Statement {
