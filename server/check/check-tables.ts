@@ -59,6 +59,7 @@ const secretsSql = `
   select quote_ident(a.attname) as column, array_agg(quote_ident(r.name) order by r.name) as roles
     from pg_attribute as a cross join unnest($2::text[]) as r (name)
    where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and a.attname ~* $3
+     and a.attname <> all (event.excepted_columns(a.attrelid))
      and has_column_privilege(r.name, a.attrelid, a.attnum, 'select')
    group by a.attname order by a.attname`
 
