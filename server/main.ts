@@ -189,6 +189,7 @@ async function serve(
     logger,
     wake: () => reader.wake(),
     hasChanged: (relationId) => access.checkNow(relationId),
+    allowanceOf: (connection) => gateway.allowanceOf(connection),
   })
   const wake = () => reader.wake()
   const access = new AccessWatch({

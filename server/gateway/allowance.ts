@@ -10,6 +10,8 @@ export class Allowance {
   readonly #ofIdentity: readonly Connection[]
   readonly #taken = new Set<string>()
   #scansTaken = 0
+  #keptRowsTaken = 0
+  #keptRows: readonly [ofSession: number, ofIdentity: number] | undefined
 
   constructor(limits: Limits, ofSession: readonly Connection[], ofIdentity: readonly Connection[]) {
     this.#limits = limits
@@ -28,23 +30,42 @@ export class Allowance {
     this.#taken.add(definition.id)
   }
 
-  #check(what: 'subscriptions' | 'scans', countOf: (connection: Connection) => number, more: number): void {
-    const limits = this.#limits
-    const sum = (connections: readonly Connection[]) =>
-      connections.reduce((count, connection) => count + countOf(connection), more)
-    for (const [limit, connections] of [
-      [`${what}PerSession`, this.#ofSession],
-      [`${what}PerIdentity`, this.#ofIdentity],
-    ] as const)
-      if (sum(connections) > limits[limit])
-        throw new RowcastError('limit_exceeded', `${limits[limit]} ${messages[what]} (limits.${limit})`)
+  /**
+   * Of something that begins to be followed, in the turn of the event loop in which the allowance was made.
+   *
+   * @throws {RowcastError} `limit_exceeded` if these rows are too many to keep account of
+   */
+  takeRows(count: number): void {
+    if (count === 0) return
+    this.#keptRows ??= [sumOf(this.#ofSession, keptRowsOf), sumOf(this.#ofIdentity, keptRowsOf)]
+    const [ofSession, ofIdentity] = this.#keptRows
+    const more = this.#keptRowsTaken + count
+    this.#refuseBeyond('keptRowsPerSession', ofSession + more, messages.keptRows)
+    this.#refuseBeyond('keptRowsPerIdentity', ofIdentity + more, messages.keptRows)
+    this.#keptRowsTaken = more
   }
+
+  #check(what: 'subscriptions' | 'scans', countOf: (connection: Connection) => number, more: number): void {
+    this.#refuseBeyond(`${what}PerSession`, sumOf(this.#ofSession, countOf) + more, messages[what])
+    this.#refuseBeyond(`${what}PerIdentity`, sumOf(this.#ofIdentity, countOf) + more, messages[what])
+  }
+
+  #refuseBeyond(limit: keyof Limits, count: number, message: string): void {
+    const atMost = this.#limits[limit]
+    if (count > atMost) throw new RowcastError('limit_exceeded', `${atMost} ${message} (limits.${limit})`)
+  }
+}
+
+function sumOf(connections: readonly Connection[], countOf: (connection: Connection) => number): number {
+  return connections.reduce((sum, connection) => sum + countOf(connection), 0)
 }
 
 const messages = {
   subscriptions: 'subscriptions are as many as may be followed at once: leave some',
   scans:
     'filtered, ordered or limited tables without an equality in the filter are as many as may be followed at once: add an equality, or leave some',
+  keptRows:
+    'rows are as many as may be shown at once by filters, orders, limits and row security: ask for fewer',
 }
 
 /** Asked again whenever anything changes in its table. */
@@ -60,5 +81,11 @@ function scansOf({ feeds, pending }: Connection): number {
   let count = 0
   for (const { definition } of feeds.values()) if (isScan(definition)) count += 1
   for (const [id, { definition }] of pending) if (!feeds.has(id) && isScan(definition)) count += 1
+  return count
+}
+
+function keptRowsOf({ feeds }: Connection): number {
+  let count = 0
+  for (const { window } of feeds.values()) count += window?.keys.size ?? 0
   return count
 }

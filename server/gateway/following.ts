@@ -35,6 +35,11 @@ export class Following {
     return this.#feeds.has(nameOf(definition))
   }
 
+  /** How many rows it shows to those who follow it already, if account is kept of them. */
+  rowCountOf(definition: Definition): number {
+    return this.#feeds.get(nameOf(definition))?.window?.keys.size ?? 0
+  }
+
   get feeds(): Iterable<Feed<Audience>> {
     return this.#feeds.values()
   }

@@ -360,8 +360,13 @@ export class Gateway {
     this.#parts.logger.warn({ err: reason }, 'a client was told that there is no such thing')
   }
 
-  /** What may yet be followed. */
-  #allowanceOf({ sockets }: Usage, session: LiveSession | undefined): Allowance {
+  /** What a connection may yet follow. */
+  allowanceOf(connection: Connection): Allowance {
+    const usage = this.#usages.of(connection.socket)
+    return this.#allowanceOf(usage ?? { sockets: new Set() }, connection.session)
+  }
+
+  #allowanceOf({ sockets }: Pick<Usage, 'sockets'>, session: LiveSession | undefined): Allowance {
     const ofIdentity = [...sockets].flatMap((socket) => this.#connections.get(socket) ?? [])
     return new Allowance(this.#parts.limits, [...(session?.connections ?? [])], ofIdentity)
   }

@@ -167,6 +167,27 @@ test('a subscription that shows too much ends and says what to do, and the other
   expect(await counted(at.server, 'rowcast_ended_subscriptions_total', 'limit_exceeded')).toBe(3)
 })
 
+test('rows of which account is kept are as many as they may be, for a session and for a user', async () => {
+  await using at = await serving({ keptRowsPerSession: 12, keptRowsPerIdentity: 20 })
+  await using first = await attached(at.server, 'ann')
+  await using second = await attached(at.server, 'ann')
+  const shown = async (socket: TestSocket, x: number) => {
+    const { id } = await socket.subscribe(above(x))
+    const isOf = ({ subscription }: { subscription: string }) => subscription === id
+    return Promise.race([
+      socket.next('snapshot', isOf).then(() => 'shown'),
+      socket.next('ended', isOf).then(({ message }) => /limits\.\w+/.exec(message)?.[0]),
+    ])
+  }
+  expect(await shown(first, 1)).toBe('shown') // 9 rows
+  expect(await shown(first, 2)).toBe('limits.keptRowsPerSession')
+  expect(await shown(first, 7)).toBe('shown')
+  expect(await shown(second, 1)).toBe('limits.keptRowsPerIdentity') // though somebody follows it already
+  expect(await shown(second, 3)).toBe('shown')
+  await using other = await attached(at.server, 'bob')
+  expect(await shown(other, 1)).toBe('shown')
+})
+
 test('a subscription that PostgreSQL takes too long for ends, and the others go on', async () => {
   await using at = await serving(
     { queryMs: 300 },

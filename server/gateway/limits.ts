@@ -30,6 +30,13 @@ export interface Limits {
   /** Characters of these rows. Default: 100 million. */
   readonly bytesPerSubscription: number
   /**
+   * Rows of which the server keeps account for what a session follows: those that filters, orders, limits or row security
+   * choose for it. Default: 200,000.
+   */
+  readonly keptRowsPerSession: number
+  /** The same for an identity. Default: 1 million. */
+  readonly keptRowsPerIdentity: number
+  /**
    * So many milliseconds PostgreSQL may take to find what a subscription shows when it begins, or to read a piece of it:
    * those who wait for the same place in the history wait for it. Default: 5,000.
    */
@@ -64,6 +71,8 @@ const defaults: Limits = {
   valuesPerFilter: 2_000,
   rowsPerSubscription: 100_000,
   bytesPerSubscription: 100_000_000,
+  keptRowsPerSession: 200_000,
+  keptRowsPerIdentity: 1_000_000,
   queryMs: 5_000,
   messagesPerSecond: 100,
   messagesAtOnce: 3_000,

@@ -23,6 +23,7 @@ export class Usage {
 /** Who uses how much. Connections of a role without a claim `sub` may be anybody's: each is counted by itself. */
 export class Usages {
   readonly #usages = new Map<string, Usage>()
+  readonly #bySocket = new WeakMap<GatewaySocket, Usage>()
   readonly #limits: Limits
 
   constructor(limits: Limits) {
@@ -47,12 +48,18 @@ export class Usages {
     const name = nameOf(socket.data.identity)
     const usage = (name === undefined ? undefined : this.#usages.get(name)) ?? new Usage(this.#limits)
     usage.sockets.add(socket)
+    this.#bySocket.set(socket, usage)
     if (name !== undefined) this.#usages.set(name, usage)
     socket.on('disconnect', () => {
       usage.sockets.delete(socket)
       if (name !== undefined && usage.sockets.size === 0) this.#forgetLater(name, usage)
     })
     return usage
+  }
+
+  /** Of a socket that has entered. */
+  of(socket: GatewaySocket): Usage | undefined {
+    return this.#bySocket.get(socket)
   }
 
   /** Not at once: who leaves and comes back has used what it had used. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { KeyText } from '../../shared/change.ts'
+import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
 import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
@@ -10,6 +11,7 @@ import type { Definition } from '../routing/definition.ts'
 import { relationsRead } from '../routing/relations-read.ts'
 import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
+import type { Allowance } from './allowance.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
@@ -21,6 +23,8 @@ import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 const connectionsPerBoundary = 500
 /** So much that has a window is looked into for the first time at one boundary, whoever sees it: the live stream waits for it. */
 const windowsPerBoundary = 50
+/** And so many rows of theirs, about. */
+const keysPerBoundary = 200_000
 const snapshotsPerReader = 4
 const retryMs = 500
 /** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
@@ -38,6 +42,8 @@ export interface WelcomeParts {
   readonly logger: Logger
   /** Brings the next boundary about. */
   readonly wake: () => void
+  /** What a connection may yet follow. */
+  readonly allowanceOf: (connection: Connection) => Allowance
   /** Looks whether a relation, or who may read it, is another than was thought, and sees to those who follow it. */
   readonly hasChanged: (relationId: number) => Promise<boolean>
 }
@@ -178,8 +184,12 @@ export class Welcome {
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
     const windows = new Map<string, ReadonlySet<KeyText> | Error>()
     const locked = new Set<number>()
+    const ofFirst = new Set(connections.slice(0, 1).flatMap(definitionsOf).map(nameOf))
+    let keysRead = 0
     const groups = [...groupsOf(connections.flatMap(definitionsOf).filter((d) => this.#isNewWindow(d)))]
     for (let group = groups.shift(); group; group = groups.shift()) {
+      // The others at a later one; but of one connection all at one, for all that it shows it is given together.
+      if (keysRead > keysPerBoundary && !group.some((definition) => ofFirst.has(nameOf(definition)))) continue
       const relationId = group[0]?.relation.id ?? 0
       if (locked.has(relationId)) continue
       const { limits } = this.#parts
@@ -193,6 +203,7 @@ export class Welcome {
           this.#parts.following.routes.observe(relationId, await relationsRead(client))
         group.forEach((definition, i) => {
           const keys = shown[i] ?? new Set()
+          keysRead += keys.size
           const isTooMany = keys.size > rowsPerSubscription
           windows.set(nameOf(definition), isTooMany ? tooMuch('rowsPerSubscription', limits) : keys)
         })
@@ -231,6 +242,7 @@ export class Welcome {
   #begin(connection: Connection, to: string, windows: Windows): void {
     const missing = connection.beginAt(to)
     if (missing.reset) connection.send('reset', { reason: missing.reset })
+    const allowance = this.#parts.allowanceOf(connection)
     for (const [id, { definition, isHeld }] of connection.pending) {
       const window = windows.get(nameOf(definition))
       if (window instanceof Error) {
@@ -238,6 +250,13 @@ export class Welcome {
         continue
       }
       if (!this.#canFollow(definition, windows)) continue // at a later boundary
+      const refusal = refusalOf(() =>
+        allowance.takeRows(window?.size ?? this.#parts.following.rowCountOf(definition)),
+      )
+      if (refusal) {
+        this.#end(connection, definition, refusal)
+        continue
+      }
       connection.pending.delete(id)
       this.#parts.following.follow(connection, definition, window ?? new Set())
       if (!isHeld) missing.fresh.add(id)
@@ -332,4 +351,14 @@ function meaningOf({ id, relation }: Definition): string {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
+}
+
+function refusalOf(work: () => void): RowcastError | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    if (error instanceof RowcastError) return error
+    throw error
+  }
 }
