@@ -8,7 +8,7 @@ import { createRoles, dropRoles, rolesNamed, type Roles } from './roles.ts'
 import { run, type Outcome, type RunOptions } from './run.ts'
 
 export interface AuditOptions {
-  /** A user who may create databases and roles, on the PostgreSQL that is to be tried. */
+  /** A superuser, on the PostgreSQL that is to be tried. */
   readonly url: string
   /** The first run's; each run has the next. */
   readonly seed: number

@@ -20,7 +20,7 @@ export function auditCommand(): Command {
         'while clients follow tables, queries, columns, rows and fields over real sockets, and compares every byte that each ' +
         'is sent, and all that it holds, with what `select` returns to its identity at that position.\n\n' +
         'It works in databases and roles of its own, named rowcast_audit_…, and drops them; your data is neither read ' +
-        'nor changed. The user must be allowed to create databases and roles.',
+        'nor changed. It needs a superuser: best on a server where nothing else depends on it.',
     )
     .option(...databaseOption)
     .option('--seconds <number>', 'no new world is begun after that time', '60')
