@@ -333,3 +333,23 @@ test('what is written after a right has been taken away is not told by that righ
     await ann.next('snapshot', (m) => m.subscription.includes('plain'))
   }
 })
+
+test('whom a policy refuses a row that he does not ask for ends nobody, nor is he ended', async () => {
+  await at.sql(`
+    create table paper (id int primary key, kind text, org int); alter table paper enable row level security;
+    create policy of_org on paper using (
+      case when kind = 'org' then org = (current_setting('request.jwt.claims', true)::json ->> 'sub')::int else true end);
+    grant select on paper to ${at.role};
+    insert into paper values (5, 'all', 2), (9, 'org', 2); select event.track('paper')`)
+  await using good = await at.follow('1', { kind: 'table', relation: 'paper' })
+  await using bad = await at.follow('no number', { kind: 'row', relation: 'paper', key: [5] })
+  expect([good.keys, bad.keys]).toEqual([['[5]'], ['[5]']])
+  await at.sql(`update paper set org = 1`)
+  for (const socket of [good, bad])
+    await socket.until((changes) => changes.some(({ op, key }) => op === 'field_update' && key === '[5]'))
+  await good.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[9]'))
+  await at.sql(`update paper set org = 3`)
+  await good.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[9]'))
+  for (const socket of [good, bad])
+    expect(socket.messages.filter(({ event }) => event === 'ended')).toEqual([])
+})

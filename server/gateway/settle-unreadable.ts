@@ -14,8 +14,9 @@ const askedAtOnce = 4
 
 /**
  * PostgreSQL refuses to say what subscriptions of a relation show, and would refuse again. If the
- * relation has changed, they are asked for anew. Else each is tried by itself, and the guilty end; and if
- * none is, all do: nobody else is to wait for ever because of them.
+ * relation has changed, they are asked for anew. Else each is tried by itself, and the guilty end. If none is, somebody was asked
+ * of a row that is none of his: all that they show is read again instead. Should that be refused, too, all
+ * end: nobody else is to wait for ever because of them.
  */
 export async function settleUnreadable(
   { aspect, cause }: WindowsUnreadable,
@@ -28,6 +29,10 @@ export async function settleUnreadable(
   const feeds = [...aspect.views.values()].flatMap((view) => [...view.feeds])
   const refusals = await mapLimited(feeds, askedAtOnce, (feed) => refusalOf(pool, feed.definition))
   const isAnyGuilty = refusals.some((refusal) => refusal !== undefined)
+  if (!isAnyGuilty && !aspect.isToBeReread) {
+    aspect.isToBeReread = true
+    return
+  }
   feeds.forEach((feed, i) => {
     if (!isAnyGuilty || refusals[i] !== undefined)
       following.endForAll(feed as Feed<Audience>, refusals[i] ?? cause)

@@ -17,11 +17,14 @@ export interface Image {
 export class Images {
   readonly #client: pg.ClientBase
   readonly #relation: RelationInfo
+  readonly #isEachAlone: boolean
   readonly #images = new Map<KeyText, Image>()
 
-  constructor(client: pg.ClientBase, relation: RelationInfo) {
+  /** @param isEachAlone nobody is asked of a row that somebody else has been named for */
+  constructor(client: pg.ClientBase, relation: RelationInfo, { isEachAlone }: { isEachAlone: boolean }) {
     this.#client = client
     this.#relation = relation
+    this.#isEachAlone = isEachAlone
   }
 
   get(key: KeyText): Image | undefined {
@@ -51,10 +54,15 @@ export class Images {
       else bySight.set(sight, [key])
     }
     if (bySight.size === 0) return
+    if (!this.#isEachAlone) return this.#read([...bySight.keys()], [...bySight.values()].flat())
+    for (const [sight, keys] of bySight) await this.#read([sight], keys)
+  }
+
+  async #read(sights: readonly Sight[], of: readonly KeyText[]): Promise<void> {
     const { keyExpression, rowExpression } = this.#relation
     const columns = `${keyExpression} as key, (${rowExpression})::text as row`
-    const keys = [...new Set([...bySight.values()].flat())]
-    const claims = [...bySight.keys()].map((sight) => sight.claims)
+    const keys = [...new Set(of)]
+    const claims = sights.map((sight) => sight.claims)
     const select = selectByKeys(this.#relation, null, columns, keys)
     for (const { key, row } of await readAs(this.#client, this.#relation, claims, select))
       if (row !== null) this.#images.set(key, { text: row, row: JSON.parse(row) as Row })

@@ -85,12 +85,16 @@ export async function routeBatch(
   for (const relationId of concerned)
     for (const aspect of routes.windows(relationId)?.aspects ?? []) {
       const isUnsettled = unsettled.has(relationId) && aspect.relation.security !== null
-      const views = isUnsettled ? new Set(aspect.views.values()) : aspect.viewsConcernedBy(decisive)
+      const views =
+        isUnsettled || aspect.isToBeReread
+          ? new Set(aspect.views.values())
+          : aspect.viewsConcernedBy(decisive)
       const ofRelation = changes.get(relationId) ?? []
       if (ofRelation.length === 0 && views.size === 0) continue
       try {
         shifts.push(...(await shiftWindows(client, aspect, ofRelation, views, batch)))
         if (aspect.relation.security?.isOpaque) routes.observe(relationId, await relationsRead(client))
+        aspect.isToBeReread = false
       } catch (cause) {
         throw new WindowsUnreadable(aspect, cause)
       }

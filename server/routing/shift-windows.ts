@@ -37,8 +37,8 @@ export async function shiftWindows(
 ): Promise<WindowShift[]> {
   const { relation } = aspect
   const byKey = groupByKey(changes)
-  const images = new Images(client, relation)
-  const seen = await viewsThatSee(client, aspect, byKey, images)
+  const images = new Images(client, relation, { isEachAlone: aspect.isToBeReread })
+  const seen = aspect.isToBeReread ? new Map() : await viewsThatSee(client, aspect, byKey, images)
   const concerns = passOn(aspect, byKey, unsettled, seen, images, batch)
   const decisions = await decideWindows(client, aspect, concerns, seen, images)
   const isSecured = relation.security !== null

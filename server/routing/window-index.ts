@@ -63,6 +63,11 @@ function nameOfAspect({ definition: { relation } }: Feed): string {
 /** What a relation is to one role, and the feeds of it that have a window: by who sees the same, and by what they hold. */
 export class Aspect {
   readonly relation: RelationInfo
+  /**
+   * PostgreSQL has refused to say who sees rows, though not what any feed shows: next time all that they show is read instead,
+   * since nobody is asked then of a row that is none of his.
+   */
+  isToBeReread = false
   readonly #views = new Map<string, View>()
   readonly #feeds = new FeedIndex()
   readonly #open = new Set<View>()
