@@ -244,12 +244,12 @@ test('a token that only lasts longer reads again only what depends on how long i
   await fading.socket.next('progress', () => true, begun)
   expect(fading.keys).toEqual(['[2]'])
 
-  const documents = await follow('document', await tokenOf(ann, ['red']))
-  await using socket = documents.socket
+  const todos = await follow('todo', await tokenOf(ann))
+  await using socket = todos.socket
   const seen = socket.messages.length
   await renew(socket)
-  await sql.query(`insert into document values (31, 'red')`)
+  await sql.query(`insert into todo values (31, '${ann}', 'sleep')`)
   await socket.until((changes) => changes.some(({ key }) => key === '[31]'))
   expect(socket.messages.slice(seen).some(({ event }) => event === 'snapshot')).toBe(false)
-  await sql.query('delete from document where id > 30')
+  await sql.query('delete from todo where id > 30')
 })
