@@ -4,7 +4,7 @@ import { readRelation, type RelationInfo } from '../server/routing/catalogue.ts'
 import { readRowSecurity, type RowSecurity } from '../server/routing/row-security.ts'
 import { sightOf, type Sight } from '../server/routing/sight.ts'
 import { Sights } from '../server/routing/sights.ts'
-import { whoSees } from '../server/routing/who-sees.ts'
+import { allSeen, whoSees } from '../server/routing/who-sees.ts'
 import { assume } from '../server/session/identity.ts'
 import { createTestDatabase } from './database.ts'
 
@@ -28,6 +28,8 @@ export interface Shown {
   byJoin(): Promise<string[][]>
   /** With the sights in a table, even where the policies say who sees a row. */
   byTable(): Promise<string[][]>
+  /** All rows at once, by the join; of identities whose claims have no values, as `select` shows them. */
+  byRelation(): Promise<string[][]>
   /** One identity after the other. */
   byEach(): Promise<string[][]>
   readonly sights: readonly Sight[]
@@ -102,6 +104,20 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
       byTable: () => {
         const branches = security?.join?.branches.map((branch) => ({ ...branch, found: null })) ?? []
         return withJoin(security?.join ? { ...security.join, branches } : null)
+      },
+      async byRelation() {
+        await client.query('begin')
+        try {
+          const { valued } = new Sights(sights)
+          const seen = await allSeen(client, relation, valued)
+          if (seen === null) return bySelect
+          return sights.map((sight, n) => {
+            const of = seen[valued.all.indexOf(sight)]
+            return of ? keys.filter((key) => of.has(key)) : (bySelect[n] ?? [])
+          })
+        } finally {
+          await client.query('rollback')
+        }
       },
       byEach: () => withJoin(null),
     }

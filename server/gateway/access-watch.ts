@@ -20,6 +20,8 @@ const checkMs = 250
 /** Every so many times also what changes without leaving a mark is looked for. */
 const thoroughEvery = 8
 const definesAtOnce = 8
+/** Those of one relation are asked for in one question: `Definitions`. */
+const feedsAtOnce = 500
 
 export interface AccessWatchParts {
   readonly following: Following
@@ -135,7 +137,7 @@ export class AccessWatch {
     )
     definitions.forget()
     await pool.query('select event.refresh_capture()')
-    await mapLimited(changed, definesAtOnce, (feed) => this.#ask(feed))
+    await mapLimited(changed, feedsAtOnce, (feed) => this.#ask(feed))
     wake()
     return true
   }

@@ -1,9 +1,12 @@
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
+import type { Definition } from './definition.ts'
 import type { Images } from './images.ts'
 import { readAs } from './read-as.ts'
 import { selectByKeys } from './select.ts'
-import { readShown } from './shown.ts'
+import { queryOf, readShown } from './shown.ts'
+import { Sights } from './sights.ts'
+import { allSeen } from './who-sees.ts'
 import type { Aspect, View, WindowFeed } from './window-index.ts'
 
 /** A feed that must look again, and the changed rows because of which. */
@@ -42,7 +45,7 @@ export async function decideWindows(
 ): Promise<Decision[]> {
   const decisions: Decision[] = []
   for (const alike of groupsOf(concerns.filter(({ isReread }) => isReread))) {
-    const shown = await readShown(
+    const shown = await shownToEach(
       client,
       alike.map(({ feed }) => feed.definition),
     )
@@ -59,6 +62,17 @@ export async function decideWindows(
     alike.forEach((concern, i) => decisions.push(looked(concern, matching[i] ?? [])))
   }
   return decisions
+}
+
+/** What subscriptions of one meaning and one role show: without a filter, all that those see who follow them. */
+async function shownToEach(
+  client: pg.ClientBase,
+  definitions: readonly Definition[],
+): Promise<readonly ReadonlySet<KeyText>[]> {
+  const [first] = definitions
+  if (!first || 'key' in first || queryOf(first) !== null) return readShown(client, definitions)
+  const seen = await allSeen(client, first.relation, new Sights(definitions.map(({ sight }) => sight)))
+  return seen ?? readShown(client, definitions)
 }
 
 function groupsOf(concerns: readonly Concern[]): Iterable<Concern[]> {

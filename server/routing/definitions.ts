@@ -59,7 +59,9 @@ async function seeAll(pool: pg.Pool, requests: readonly SightRequest[]): Promise
   const groups = new Map<string, number[]>()
   requests.forEach(({ relation: { id, role, state } }, place) => {
     const name = JSON.stringify([id, role, state])
-    groups.set(name, [...(groups.get(name) ?? []), place])
+    const group = groups.get(name)
+    if (group) group.push(place)
+    else groups.set(name, [place])
   })
   const sights: Sight[] = []
   for (const places of groups.values()) {

@@ -216,6 +216,7 @@ test.for(cases)('by %s, those see a row to whom a select shows it: %s', async ([
   await database.withPolicies(policies, async (shown) => {
     expect(await shown.byJoin()).toEqual(shown.bySelect)
     expect(await shown.byTable()).toEqual(shown.bySelect)
+    expect(await shown.byRelation()).toEqual(shown.bySelect)
     expect(await shown.byEach()).toEqual(shown.bySelect)
     expect(shown.security?.join ? 'join' : 'each').toBe(how)
   })

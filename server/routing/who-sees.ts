@@ -141,30 +141,80 @@ async function addFound(
 async function addJoined(
   client: pg.ClientBase,
   relation: RelationInfo,
-  { branches, columns, types }: PolicyJoin,
+  join: PolicyJoin,
   keys: readonly KeyText[],
   seen: Seen,
 ): Promise<void> {
   const { sights } = seen
+  const { branches, columns } = join
   const rows = rowsSql(relation, columns, keys)
-  const used = types
-    .map((_, claim) => claim)
-    .filter((claim) => branches.some(({ claims }) => claims.includes(claim)))
-  const names = used.map((claim) => `v${claim + 1}`)
-  const typed = used.map((claim, n) => `u.${names[n]}::${types[claim]} as ${names[n]}`)
-  const parameters = used.map((_, n) => `$${n + 2}::text[]`)
   const selects = branches.map(
     ({ joined, claims }) =>
       `select b.key, ${claims.length > 0 ? 'b.n' : 'null::int8'} as n from (${joined}) as b`,
   )
-  const sightsSql = `rowcast_sights as materialized (select ${['u.n', ...typed].join(', ')} from unnest(${parameters.join(', ')}) with ordinality as u (${[...names, 'n'].join(', ')}))`
+  const told = sightsSql(join, sights, 2)
   const { rows: joined } = await client.query<{ key: KeyText; n: string | null }>({
-    text: `with ${[rows.text, ...(used.length > 0 ? [sightsSql] : [])].join(', ')} ${selects.join(' union all ')}`,
-    values: [rows.values, ...used.map((claim) => sights.textsOf(claim))],
+    text: `with ${[rows.text, ...told.texts].join(', ')} ${selects.join(' union all ')}`,
+    values: [rows.values, ...told.values],
   })
   for (const { key, n } of joined) {
     if (n === null) seen.addAll(key)
     else seen.add(key, sights.all.slice(Number(n) - 1, Number(n)))
+  }
+}
+
+/** The sights as PostgreSQL is told of them, if branches look at any claim: a table of `n`, from 1, and the claims. */
+function sightsSql(
+  { types, branches }: PolicyJoin,
+  sights: Sights,
+  firstParameter: number,
+): { readonly texts: readonly string[]; readonly values: readonly string[] } {
+  const used = types
+    .map((_, claim) => claim)
+    .filter((claim) => branches.some(({ claims }) => claims.includes(claim)))
+  if (used.length === 0) return { texts: [], values: [] }
+  const names = used.map((claim) => `v${claim + 1}`)
+  const typed = used.map((claim, n) => `u.${names[n]}::${types[claim]} as ${names[n]}`)
+  const parameters = used.map((_, n) => `$${n + firstParameter}::text[]`)
+  const text = `rowcast_sights as materialized (select ${['u.n', ...typed].join(', ')} from unnest(${parameters.join(', ')}) with ordinality as u (${[...names, 'n'].join(', ')}))`
+  return { texts: [text], values: used.map((claim) => sights.textsOf(claim)) }
+}
+
+/**
+ * The keys of all rows of a relation that each of these sights sees, in their order, as of the open transaction's snapshot. In one
+ * question; null if they have to be asked one after the other.
+ */
+export async function allSeen(
+  client: pg.ClientBase,
+  relation: RelationInfo,
+  sights: Sights,
+): Promise<ReadonlySet<KeyText>[] | null> {
+  const join = relation.security?.join
+  if (!join || sights.all.length === 0 || sights.valued.all.length < sights.all.length) return null
+  const { branches, columns } = join
+  const read = columns.map((column) => `t.${quote(column)}`)
+  const rows = `rowcast_rows as (select ${[...read, `${relation.keyExpression} as "rowcast key"`].join(', ')} from ${relation.sqlName} as t)`
+  const selects = branches.map(
+    ({ joined, claims }) =>
+      `select ${claims.length > 0 ? 'b.n' : 'null::int8'} as n, array_agg(b.key) as keys from (${joined}) as b group by 1`,
+  )
+  const told = sightsSql(join, sights, 1)
+  await client.query('savepoint rowcast_join')
+  try {
+    const { rows: found } = await client.query<{ n: string | null; keys: KeyText[] }>({
+      text: `with ${[rows, ...told.texts].join(', ')} ${selects.join(' union all ')}`,
+      values: [...told.values],
+    })
+    await client.query('release savepoint rowcast_join')
+    const seen = sights.all.map(() => new Set<KeyText>())
+    for (const { n, keys } of found)
+      for (const set of n === null ? seen : seen.slice(Number(n) - 1, Number(n)))
+        for (const key of keys) set.add(key)
+    return seen
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    await client.query('rollback to savepoint rowcast_join')
+    return null
   }
 }
 
