@@ -353,3 +353,18 @@ test('whom a policy refuses a row that he does not ask for ends nobody, nor is h
   for (const socket of [good, bad])
     expect(socket.messages.filter(({ event }) => event === 'ended')).toEqual([])
 })
+
+test('a policy that says something else each time it is asked keeps nobody else waiting', async () => {
+  await at.sql(`
+    create table lot (id int primary key); alter table lot enable row level security;
+    create policy drawn on lot using (random() < 0.5); create table other (id int primary key);
+    grant select on lot, other to ${at.role};
+    insert into lot select n from generate_series(1, 20) as n; select event.track('lot'), event.track('other')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'lot' })
+  await using bob = await at.follow('bob', { kind: 'table', relation: 'other' })
+  for (let id = 1; id <= 3; id++) {
+    await ann.next('batch', () => true, ann.messages.length) // who draws is asked again every now and then
+    await at.sql(`insert into other values (${id})`)
+    await bob.until((changes) => changes.some(({ key }) => key === `[${id}]`))
+  }
+})

@@ -40,9 +40,10 @@ export async function shiftWindows(
   const images = new Images(client, relation, { isEachAlone: aspect.isToBeReread })
   const seen = aspect.isToBeReread ? new Map() : await viewsThatSee(client, aspect, byKey, images)
   const concerns = passOn(aspect, byKey, unsettled, seen, images, batch)
-  const decisions = await decideWindows(client, aspect, concerns, seen, images)
+  const decided = await decideWindows(client, aspect, concerns, seen, images)
   const isSecured = relation.security !== null
-  await images.read(rowsToTell(decisions, byKey, isSecured))
+  await images.read(rowsToTell(decided, byKey, isSecured))
+  const decisions = decided.map((decision) => asRead(decision, byKey, isSecured, images))
   const net = new NetChanges(relation, byKey, images, batch)
   for (const decision of decisions) {
     const { feed, after, touched, leaving, entering, staying } = decision
@@ -149,6 +150,27 @@ function* rowsToTell(
     const { sight } = feed.definition
     for (const key of entering) yield [key, sight]
     if (isNet) for (const key of staying) if ((byKey.get(key)?.length ?? 0) > 1) yield [key, sight]
+  }
+}
+
+/** A policy may say something else each time it is asked. What could not be read after all is not shown. */
+function asRead(
+  decision: Decision,
+  byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
+  isNet: boolean,
+  images: Images,
+): Decision {
+  const unread = new Set<KeyText>()
+  for (const [key] of rowsToTell([decision], byKey, isNet)) if (!images.get(key)) unread.add(key)
+  if (unread.size === 0) return decision
+  const isRead = (key: KeyText): boolean => !unread.has(key)
+  const { entering, staying, leaving, after } = decision
+  return {
+    ...decision,
+    entering: entering.filter(isRead),
+    staying: staying.filter(isRead),
+    leaving: [...leaving, ...staying.filter((key) => !isRead(key))],
+    after: after && new Set([...after].filter(isRead)),
   }
 }
 
