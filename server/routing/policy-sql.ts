@@ -14,6 +14,7 @@ import {
   column,
   columnOf,
   conjuncts,
+  disjuncts,
   constant,
   fingerprint,
   isPlaceInText,
@@ -205,10 +206,8 @@ class Translation {
       const nodes = terms.map((term) => this.#settled(term))
       return [name, isList ? nodes : nodes[0]]
     })
-    return {
-      node: { [type]: { ...content, ...Object.fromEntries(rewritten) } } as unknown as Node,
-      level: 'rows',
-    }
+    const made = { [type]: { ...content, ...Object.fromEntries(rewritten) } } as unknown as Node
+    return { node: or(disjuncts(and(conjuncts(made)))), level: 'rows' } // flat, as the parser would have it
   }
 
   /** As it stands in the condition: what the claims decide by themselves is a value there. */
@@ -270,7 +269,10 @@ class Translation {
     return column(place.alias, info.name)
   }
 
-  #sublink(sublink: SubLink, scope: Scope): Term {
+  #sublink(asked: SubLink, scope: Scope): Term {
+    const either = eitherOf(asked)
+    if (either) return this.#visit(either, scope)
+    const sublink = withoutOrder(asked)
     const { subLinkType, testexpr, operName, subselect } = sublink
     if (!subselect || !('SelectStmt' in subselect)) throw new NotUnderstood('a sub-select')
     const node: Node = { SubLink: sublink }
@@ -424,6 +426,36 @@ class Translation {
       else for (const name of before.keys()) if (!found.has(name)) before.delete(name)
     }
   }
+}
+
+/** `in (… union …)` and `exists (… union …)` as what they say: the one or the other. */
+function eitherOf(sublink: SubLink): Node | null {
+  const { subLinkType, subselect } = sublink
+  if (subLinkType !== 'EXISTS_SUBLINK' && subLinkType !== 'ANY_SUBLINK') return null
+  if (!subselect || !('SelectStmt' in subselect)) return null
+  const { op, larg, rarg, all: _all, limitOption: _option, ...rest } = subselect.SelectStmt
+  if (op !== 'SETOP_UNION' || !larg || !rarg || Object.keys(rest).length > 0) return null
+  const of = (select: SelectStmt): Node => ({ SubLink: { ...sublink, subselect: { SelectStmt: select } } })
+  return or([of(larg), of(rarg)])
+}
+
+/** Without what changes nothing where it is only asked whether rows, or values, are there. */
+function withoutOrder(sublink: SubLink): SubLink {
+  const { subLinkType, subselect } = sublink
+  const isExists = subLinkType === 'EXISTS_SUBLINK'
+  if (!isExists && subLinkType !== 'ANY_SUBLINK') return sublink
+  if (!subselect || !('SelectStmt' in subselect)) return sublink
+  const select = { ...subselect.SelectStmt }
+  const { limitCount, distinctClause } = select
+  const isOne = limitCount && 'A_Const' in limitCount && (limitCount.A_Const.ival?.ival ?? 0) > 0
+  if (isExists && isOne && !select.limitOffset && select.limitOption === 'LIMIT_OPTION_COUNT') {
+    delete select.limitCount
+    select.limitOption = 'LIMIT_OPTION_DEFAULT'
+  }
+  if (select.limitCount || select.limitOffset) return sublink
+  delete select.sortClause
+  if (distinctClause?.every((each) => Object.keys(each).length === 0)) delete select.distinctClause // no `distinct on`
+  return { ...sublink, subselect: { SelectStmt: select } }
 }
 
 function placeOf(name: string, scope: Scope): Place | null {

@@ -149,6 +149,26 @@ const cases: readonly [how: 'join' | 'each', policies: string][] = [
     `create policy a on message using (auth.uid() = owner and owner = auth.uid() and owner > auth.uid() || '')`,
   ],
   ['join', `create policy a on message using (not (auth.jwt() ? 'role') and owner = auth.uid())`],
+  [
+    'join',
+    'create policy a on message using (owner in (select m.user_id from member as m where m.channel_id = message.channel_id union select auth.uid()))',
+  ],
+  [
+    'join',
+    'create policy a on message using (owner not in (select m.user_id from member as m union all select auth.uid() union select p.org from profile as p))',
+  ],
+  [
+    'join',
+    'create policy a on message using (exists (select from member as m where m.user_id = auth.uid() and m.channel_id = message.channel_id union select from channel as c where c.id = channel_id and c.is_public))',
+  ],
+  [
+    'join',
+    'create policy a on message using (exists (select 1 from member as m where m.channel_id = message.channel_id and m.user_id = auth.uid() order by 1 limit 1))',
+  ],
+  [
+    'join',
+    'create policy a on message using (channel_id in (select distinct m.channel_id from member as m where m.user_id = auth.uid() order by 1))',
+  ],
   // Tables in sub-selects that are secured themselves.
   [
     'join',
@@ -186,7 +206,11 @@ const cases: readonly [how: 'join' | 'each', policies: string][] = [
   ],
   [
     'each',
-    'create policy a on message using (owner in (select m.user_id from member as m union select auth.uid()))',
+    'create policy a on message using (owner in (select m.user_id from member as m except select auth.uid()))',
+  ],
+  [
+    'each',
+    'create policy a on message using (owner in (select m.user_id from member as m order by 1 limit 3))',
   ],
   [
     'each',
