@@ -145,12 +145,16 @@ export class AccessWatch {
   async #ask(feed: Feed<Audience>): Promise<void> {
     const { following } = this.#parts
     const answers = new Map<Connection, Definition>()
+    const identities = new Map<Connection, Identity>()
     for (const connection of following.connectionsOf(feed)) {
-      const { id } = feed.definition
-      const definition = await this.#define(connection, id, connection.identity)
+      const { identity } = connection
+      identities.set(connection, identity)
+      const definition = await this.#define(connection, feed.definition.id, identity)
       if (definition) answers.set(connection, definition)
     }
-    // Nothing is awaited: all who go over to the same hold the same.
+    // Nothing is awaited from here on: all who go over to the same hold the same.
+    const isAnother = ([connection, identity]: [Connection, Identity]) => connection.identity !== identity
+    if ([...identities].some(isAnother)) return this.#ask(feed) // other claims may see something else of it
     const stay = [...answers].filter(([connection]) => following.connectionsOf(feed).includes(connection))
     const [first] = stay
     const successor =

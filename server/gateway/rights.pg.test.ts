@@ -82,3 +82,20 @@ test('who says he has been there since before he had the right is not told of wh
   await back.until((changes) => changes.some(({ key }) => key === '[2]'))
   expect(back.messages.some(({ event }) => event === 'snapshot')).toBe(false)
 })
+
+test('what is written after a role is not exempt from row security any more is not told, however soon', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key, text text); alter table a enable row level security; select event.track('a')`,
+  )
+  const role = await at.database.createRole('nologin bypassrls')
+  await at.admin.query(`grant select on a to ${role}`)
+  await using socket = new TestSocket(at.server.url, { role })
+  await socket.attach({ subscriptions: [{ subscription: tableA }] })
+  await socket.next('progress')
+  await at.admin.query(`insert into a values (1, 'one')`)
+  await socket.until((changes) => changes.length > 0)
+  await at.admin.query(`alter role ${role} nobypassrls`)
+  await at.admin.query(`insert into a values (2, 'secret')`)
+  await socket.next('snapshot', ({ rows }) => rows.length === 0, socket.messages.length)
+  expect(JSON.stringify(socket.messages)).not.toContain('secret')
+})

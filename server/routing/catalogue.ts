@@ -57,6 +57,7 @@ export interface RelationInfo {
 const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
   c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
   (select md5(string_agg(m::text, ' ' order by m::text)) from pg_auth_members as m),
+  (select string_agg(o.oid::text, ' ' order by o.oid) from pg_roles as o where o.rolsuper),
   case when c.relrowsecurity then (select event.row_security_state()) end,
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
     where a.attrelid = c.oid and a.attacl is not null))`

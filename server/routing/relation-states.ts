@@ -32,6 +32,11 @@ const marksSql = `
          select f.xmin from pg_proc as f where d.class = 'pg_proc'::regclass and f.oid = d.oid
        ) as x
     ),
+    -- Their rows say whom nothing is hidden from; they do not show which transaction wrote them.
+    special as materialized (
+      select md5(string_agg(concat_ws(' ', o.oid, o.rolsuper, o.rolbypassrls, o.rolinherit), ' ' order by o.oid)) as roles
+        from pg_roles as o where o.rolsuper or o.rolbypassrls or not o.rolinherit
+    ),
     mark as (
       select r.id, x.xmin::text::bigint as xid
         from relation as r
@@ -45,7 +50,7 @@ const marksSql = `
          select p.xmin from policed as p where r.is_secured
        ) as x (xmin)
     )
-  select m.id, count(*) || ' ' || sum(m.xid) as mark from mark as m group by m.id`
+  select m.id, concat_ws(' ', count(*), sum(m.xid), (select s.roles from special as s)) as mark from mark as m group by m.id`
 
 /**
  * The states of relations (`RelationInfo.state`), as of a transaction's snapshot. To work one out takes milliseconds, and it seldom

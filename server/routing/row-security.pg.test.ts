@@ -178,3 +178,17 @@ test.for([
   expect(after).not.toBe(before)
   expect((await readStates(client, [note])).get(note)).toBe(before)
 })
+
+test('a policy may read its own table by way of a policy of another', async () => {
+  await client.query(`
+    create function boss_sees(n int) returns boolean language plpgsql stable security definer as $$
+      begin return exists (select from public.note where note.team = n); end $$;
+    create function may_see_team(n int) returns boolean language plpgsql stable as $$
+      begin return exists (select from public.team where team.id = n); end $$;
+    create policy bosses on team using (boss_sees(id))`)
+  const ofItself = async () =>
+    (await securityOf('may_see_team(team)'))?.dependencies.has(ids.get('note') ?? 0)
+  expect(await ofItself()).toBe(true)
+  await client.query('drop policy bosses on team')
+  expect(await ofItself()).toBe(false)
+})
