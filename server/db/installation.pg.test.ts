@@ -222,3 +222,42 @@ test('nobody gets code of his own to run with the rights of the owner, by tempor
   for (const call of calls) await client.query(call).catch(() => undefined)
   expect([...caught]).toEqual([stranger])
 })
+
+test('nor by casts of his own types, whose values are logged', async () => {
+  const stranger = await database.createRole('nologin')
+  const client = await database.connect()
+  const caught = new Set<string>()
+  client.on('notice', ({ message = '' }) => message.startsWith('cast as ') && caught.add(message.slice(8)))
+  await owner.query(`create schema theirs authorization ${stranger}`)
+  await client.query(`set role ${stranger}; set search_path = theirs;
+    create type mood as enum ('glad', 'sad'); create domain feeling as mood; create type span as range (subtype = int4);
+    create type pair as (a int, b mood);
+    create table thing (id mood primary key, feeling feeling, span span, pair pair, moods mood[], spans span[], feelings feeling[]);
+    create function note() returns text language plpgsql as $$ begin raise notice 'cast as %', current_user; return 'x'; end $$`)
+  for (const type of ['mood', 'span', 'pair'])
+    await client.query(`create function ${type}_text(${type}) returns text language sql as 'select theirs.note()';
+      create function ${type}_json(${type}) returns json language sql as 'select to_json(theirs.note())';
+      create cast (${type} as text) with function ${type}_text(${type}); create cast (${type} as json) with function ${type}_json(${type})`)
+  await client.query(`select event.track('thing'); select 'sad'::mood::text`)
+  expect([...caught]).toEqual([stranger])
+  await client.query(`
+    insert into thing values ('glad', 'sad', '[1,2)', row(1, 'sad'), '{glad,sad}', '{"[1,3)"}', '{sad}');
+    update thing set feeling = 'glad', span = '[1,4)', moods = '{sad}'; update thing set id = 'sad'; truncate thing`)
+  expect([...caught]).toEqual([stranger])
+  const { rows } = await owner.query(
+    `select c.new from event.change as c join event.tracked_relation as r on r.id = c.relation_id
+      where r.relation_name = 'thing' order by c.seq limit 2`,
+  )
+  expect(rows.map((row) => row.new)).toEqual([
+    {
+      id: 'glad',
+      feeling: 'sad',
+      span: '[1,2)',
+      pair: { a: 1, b: 'sad' },
+      moods: ['glad', 'sad'],
+      spans: ['[1,3)'],
+      feelings: ['sad'],
+    },
+    { feeling: 'glad', span: '[1,4)', moods: ['sad'] },
+  ])
+})

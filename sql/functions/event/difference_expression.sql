@@ -3,9 +3,13 @@
 create or replace function event.difference_expression(type oid, is_bytewise boolean, a text, b text) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_base oid := event.base_type(difference_expression.type);
 begin
   if event.is_identity_type(difference_expression.type, is_bytewise) then
-    return format('%s is distinct from %s', difference_expression.a, difference_expression.b);
+    -- A domain over an enumeration has no operators.
+    return format(case when v_base = difference_expression.type then '%1$s is distinct from %2$s' else '(%1$s)::%3$s is distinct from (%2$s)::%3$s' end,
+      difference_expression.a, difference_expression.b, format_type(v_base, null));
   end if;
   -- *<> compares the stored bytes: it finds the unchanged ones fast, whatever the type.
   return format(

@@ -10,7 +10,17 @@ declare
   v_composite oid := (select t.typrelid from pg_type as t where t.oid = v_type and t.typtype = 'c');
   v_encoded text := encode_expression.value;
   v_cast text;
+  v_output text;
 begin
+  -- Who makes a type may make casts of it to text and json, which would run with the rights of whoever logs: so these are
+  -- written by PostgreSQL's own functions.
+  v_output := event.output_function(v_type);
+  if v_output is not null then
+    return format('pg_catalog.textin(pg_catalog.%s((%s)::%s))', v_output, v_encoded, format_type(v_type, null));
+  elsif event.output_function(v_element) is not null then
+    return format('pg_catalog.textin(pg_catalog.array_out(%s))::pg_catalog.text[]', v_encoded);
+  end if;
+
   if v_casts is not null then
     foreach v_cast in array v_casts loop
       v_encoded := format('(%s)::%s', v_encoded, v_cast);

@@ -11,9 +11,6 @@ return (
     when t.oid = 'oid'::regtype then '{int8}'
     when t.typcategory = 'N' and t.typname like 'reg%' and t.oid < 16384 then '{oid,int8}'
     when t.typtype = 'b' and t.oid >= 16384 and event.element_type(t.oid) is null then '{text}'
-    when t.typtype in ('e', 'r', 'm') and exists (
-      select from pg_cast as c where c.castsource = t.oid and c.casttarget = 'json'::regtype
-    ) then '{text}'
   end
   from pg_type as t
   where t.oid = event.base_type(json_casts.type)
