@@ -122,6 +122,18 @@ function condition(around: Around, depth: number): fc.Arbitrary<string> {
           ),
           fc
             .tuple(
+              text(around, 0),
+              fc.constantFrom('in', 'not in'),
+              fc.constantFrom('union', 'union all'),
+              select(around, depth - 1),
+              select(around, depth - 1),
+            )
+            .map(
+              ([a, by, union, one, other]) =>
+                `${a} ${by} (select distinct ${one.text} from ${one.from} where ${one.where} ${union} select ${other.text} from ${other.from} where ${other.where})`,
+            ),
+          fc
+            .tuple(
               integer(around, 0),
               fc.constantFrom('in', 'not in', '= any', '>= all'),
               select(around, depth - 1),
