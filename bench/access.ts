@@ -36,14 +36,14 @@ interface Plan {
 
 const full = {
   sizes: [
-    { clients: 500, seconds: 6 },
-    { clients: 2_000, seconds: 6 },
+    { clients: 500, seconds: 4 },
+    { clients: 2_000, seconds: 4 },
     { clients: 4_000, seconds: 10 },
   ],
   perSecond: 500,
   warmUpSeconds: 1,
   revocations: 100,
-  revokingSeconds: 5,
+  revokingSeconds: 4,
   alteringSeconds: 2,
 }
 const smallest = { channels: 4, seconds: 0.5, perSecond: 50, revocations: 4 }
