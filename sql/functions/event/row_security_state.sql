@@ -5,7 +5,7 @@
 -- It is asked for several times a second: what it looks at is found by indexes, its plan is kept, and of what is only ever
 -- replaced, the version is enough.
 create or replace function event.row_security_state() returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (
