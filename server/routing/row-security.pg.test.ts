@@ -60,6 +60,10 @@ test.for<[policy: string, expected: Record<string, unknown>]>([
   ['random() > 2', { columns: [], unobserved: ['random()'], isOpaque: false, claims: null }],
   ['note is not null', { columns: null, isOpaque: false }],
   ['xmin is not null', { columns: null }],
+  [
+    'owner = me() and team in (select m.team from member as m except select 1)',
+    { columns: ['owner', 'team'], dependencies: member(['team'], null), isOpaque: false, claims: null },
+  ],
   ['is_mine(note)', { columns: null, isOpaque: true, claims: null }],
   ['when_i_like(team)', { columns: null, isOpaque: true, claims: null }],
   [

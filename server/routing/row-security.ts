@@ -169,10 +169,15 @@ function whatIsRead(
 ): Omit<RowSecurity, 'claims' | 'join'> & { dependencies: Map<number, Dependency> } {
   const all = [...relations.values()]
   const policies = all.flatMap((each) => each.policies)
+  const readers = new Set<number | undefined>() // of claims, and of nothing else
+  walk([...conditions.values()], (type, call: FuncCall) => {
+    if (type === 'FuncCall' && functions.sourceOfCall(call) !== 'unknown')
+      readers.add(functions.oidOf(namesOf(call.funcname)?.join('.') ?? ''))
+  })
   const isOpaque =
     !isUnderstood &&
-    (policies.some((policy) => policy.functions.length > 0 || policy.hasOtherNeeds) ||
-      all.some(({ kind }) => kind === 'v'))
+    (all.some(({ kind }) => kind === 'v') ||
+      policies.some((policy) => policy.hasOtherNeeds || !policy.functions.every((oid) => readers.has(oid))))
   const unobserved = new Set<string>()
   let readsWholeRows = false
   walk([...conditions.values()], (type, node) => {
