@@ -5,10 +5,14 @@ import { plantedLeaks, plantedSize } from './leaks.ts'
 import { auditWith } from './plant.ts'
 
 const stop = await startTestServer()
-const options = { url: testServer().url, seed: 1, seconds: 60, size: plantedSize }
+const options = { url: testServer().url, seed: 1, seconds: 60 }
 let missed = 0
-for (const { name, kinds, edits } of plantedLeaks) {
-  const { leaks } = await auditWith(edits, { ...options, until: kinds })
+for (const { name, kinds, edits, size } of plantedLeaks) {
+  const { leaks } = await auditWith(edits, {
+    ...options,
+    size: { ...plantedSize, ...size },
+    until: kinds,
+  })
   const found = leaks.find(({ kind }) => kinds.includes(kind))
   if (!found) missed++
   console.log(

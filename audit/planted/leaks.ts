@@ -93,6 +93,7 @@ export const plantedLeaks: readonly PlantedLeak[] = [
   {
     name: 'a grant that is revoked, and a policy that is changed, are not noticed',
     kinds: ['shown', 'unseen'],
+    size: { calm: 40, changes: 10 },
     edits: [
       {
         file: 'server/gateway/following.ts',

@@ -1,5 +1,5 @@
 import { runEdited, type Edit } from '../../test/edited-source.ts'
-import type { AuditOptions, AuditOutcome } from '../audit.ts'
+import type { AuditOptions, AuditOutcome, RunSize } from '../audit.ts'
 import type { Finding } from '../findings.ts'
 
 /** A mistake that somebody might make, by which somebody is sent what he may not see. */
@@ -10,6 +10,8 @@ export interface PlantedLeak {
   /** Tried with every `npm test`; all are by `npm run planted-leaks`. */
   readonly isQuick?: boolean
   readonly edits: readonly Edit[]
+  /** Of the worlds in which it does harm. */
+  readonly size?: Partial<RunSize>
 }
 
 /** Audits a copy of the source in which these edits have been made. */

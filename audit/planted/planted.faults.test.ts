@@ -15,12 +15,12 @@ test.each(plantedLeaks.filter(({ isQuick }) => isQuick))(
   'found: $name',
   // Whether a leak shows within seconds is a matter of chance: it is to be found in one of three tries.
   { timeout: 180_000, retry: 2 },
-  async ({ kinds, edits }) => {
+  async ({ kinds, edits, size }) => {
     const { leaks } = await auditWith(edits, {
       url: testServer().url,
       seed: 1,
       seconds: 20,
-      size: plantedSize,
+      size: { ...plantedSize, ...size },
       until: kinds,
     })
     const found = leaks.map(({ kind }) => kind)
