@@ -99,3 +99,29 @@ test('what is written after a role is not exempt from row security any more is n
   await socket.next('snapshot', ({ rows }) => rows.length === 0, socket.messages.length)
   expect(JSON.stringify(socket.messages)).not.toContain('secret')
 })
+
+test('E-40 rows come and go by what policies read also where there is too much of that, or of the rows, to be read at once', async () => {
+  await using at = await startOnNewDatabase(
+    `create table member (id int primary key); create table a (id int primary key, text text);
+     insert into a select n, 'row' from generate_series(1, 50) as n;
+     alter table a enable row level security;
+     create policy listed on a using (exists (select from member as m where m.id = a.id));
+     select event.track('a'), event.track('member')`,
+    { readAtOnce: { maxRows: 10, maxBytes: 1_000_000 } },
+  )
+  const role = await at.database.createRole('nologin')
+  await at.admin.query(`grant select on a, member to ${role}`)
+  await using socket = new TestSocket(at.server.url, { role })
+  await socket.attach({ subscriptions: [{ subscription: tableA }] })
+  await socket.next('progress')
+  await at.admin.query('insert into member select n from generate_series(1, 40) as n')
+  await socket.until((changes) => changes.filter(({ op }) => op === 'row_insert').length === 40)
+  await at.admin.query('delete from member where id <= 20')
+  await socket.until((changes) => changes.filter(({ op }) => op === 'row_delete').length === 20)
+  const after = socket.messages.length
+  await at.admin.query(`update a set text = 'changed'; delete from member where id <= 30`)
+  const { rows } = await socket.next('snapshot', ({ done }) => done, after)
+  expect(rows.map(([key, row]) => [key, row['text']])).toEqual(
+    Array.from({ length: 10 }, (_, n) => [`[${n + 31}]`, 'changed']),
+  )
+})

@@ -112,3 +112,23 @@ test('what nobody follows any more is not read', () => {
   expect(routes.relationIds).toEqual([])
   expect(hits(routes, remove(1, '[1]'))).toEqual([])
 })
+
+test('what policies read is observed once it is tracked', () => {
+  const routes = new Routes()
+  const secured = { ...relation(1), security: { isOpaque: true, dependencies: new Map(), unobserved: [] } }
+  const sight = { name: 'one', role: 'app_user', claims: '{}', values: null }
+  const definition = {
+    id: 'f',
+    kind: 'table',
+    relation: secured,
+    query: null,
+    sight,
+  } as unknown as Definition
+  routes.add({ definition, followers: new Set(), window: { query: null, keys: new Set() } })
+  const read = { oid: 7, name: 'public.member', hasUnlogged: false }
+  const seen = () => [...routes.aspects].map(({ unobserved }) => unobserved)
+  routes.observe(1, [{ ...read, trackedId: null }])
+  expect([seen(), routes.relationIds]).toEqual([[['public.member']], [1]])
+  routes.observe(1, [{ ...read, trackedId: 2 }])
+  expect([seen(), routes.relationIds]).toEqual([[[]], [1, 2]])
+})

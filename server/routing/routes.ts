@@ -73,6 +73,7 @@ export class Routes {
     const before = dependencies.size
     for (const { trackedId, hasUnlogged, name } of reads) {
       if (trackedId === null || hasUnlogged) unobserved.add(name)
+      else unobserved.delete(name) // it is tracked by now
       if (trackedId !== null && trackedId !== relationId) dependencies.add(trackedId)
     }
     if (dependencies.size > before) this.#noteDependencies()
