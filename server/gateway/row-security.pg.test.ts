@@ -124,6 +124,50 @@ test('what a row held while it could not be seen is not told', async () => {
   await at.sql(`update message set body = 'one' where id = 1`)
 })
 
+test.for([
+  [`delete from message where id = 1; insert into message values (1, 2, 'secret')`, ['row_delete [1]']],
+  [`update message set id = 7, channel = 2, body = 'secret' where id = 1`, ['row_delete [1]']],
+  [
+    `delete from member where person = 'ann'; update message set body = 'secret' where id = 1;
+     update message set body = 'plain' where id = 1; insert into member values (1, 'ann')`,
+    ['field_update [1] {"body":"plain"}'],
+  ],
+  [
+    `insert into member values (2, 'ann'); update message set body = 'secret' where id = 2;
+     update message set body = 'two' where id = 2; delete from member where channel = 2 and person = 'ann'`,
+    [],
+  ],
+  [`insert into message values (3, 1, 'secret'); update message set channel = 2 where id = 3`, []],
+  [
+    `insert into message values (3, 2, 'secret'); update message set channel = 1, body = 'plain' where id = 3`,
+    ['row_insert [3] {"id":3,"channel":1,"body":"plain"}'],
+  ],
+  [
+    `delete from member where person = 'ann'; delete from message where id = 1; insert into message values (1, 1, 'secret');
+     update message set body = 'plain' where id = 1; insert into member values (1, 'ann')`,
+    ['row_delete [1]', 'row_insert [1] {"id":1,"channel":1,"body":"plain"}'],
+  ],
+] as const)('only what a transaction comes to is told: %s', async ([sql, expected]) => {
+  for (const subscription of [
+    { kind: 'table', relation: 'message' },
+    { kind: 'table', relation: 'message', where: { column: 'id', op: 'lt', value: 100 } },
+    { kind: 'table', relation: 'message', orderBy: [{ column: 'id', direction: 'asc' }], limit: 50 },
+  ] as const) {
+    await using ann = await at.follow('ann', subscription)
+    await using witness = await at.follow('cid')
+    const before = told(ann).length
+    await at.sql(`begin; ${sql}; commit`)
+    await settled(witness)
+    if (expected.length > 0) await ann.until(() => told(ann).length >= before + expected.length)
+    const isOurs = (text: string) => /\[[1-9]\]/.test(text)
+    expect(told(ann).slice(before).filter(isOurs), JSON.stringify(subscription)).toEqual(expected)
+    expect(JSON.stringify(ann.messages)).not.toContain('secret')
+    await at.sql(`begin; delete from message; delete from member;
+      insert into member values (1, 'ann'), (2, 'bob'), (1, 'cid'), (2, 'cid');
+      insert into message values (1, 1, 'one'), (2, 2, 'two'); commit`)
+  }
+})
+
 test('rows, fields, columns and filters are shown as far as they can be seen', async () => {
   const subscriptions: Subscription[] = [
     { kind: 'row', relation: 'message', key: [2] },
