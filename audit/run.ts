@@ -177,14 +177,29 @@ function startClients({ seed, identities, twins }: World, url: string): AuditedC
       identities: of,
       transport: random.chance(0.85) ? 'websocket' : 'polling',
     })
-  const clients = identities.map((_, i) => ({ i, session: pageSession() }))
+  const clients = identities.map((_, i) => ({ i, session: sharedSession() }))
   return [
-    ...clients.map(({ i, session }) => start(`client ${i}`, session, i)),
+    ...clients.map(({ i, session }) => start(`client ${i}`, session.first, i)),
     ...twins.flatMap(([one, other]) => [
-      start(`client ${one} on another device`, clients[one]?.session ?? pageSession(), other),
+      start(`client ${one} on another device`, clients[one]?.session.second ?? pageSession(), other),
       start(`client ${one} or ${other}`, pageSession(), one, other),
     ]),
   ]
+}
+
+/** Two devices of one session: the second waits until the first has one. */
+function sharedSession(): { readonly first: SessionStore; readonly second: SessionStore } {
+  const store = pageSession()
+  let saved: () => void = () => undefined
+  const isSaved = new Promise<void>((resolve) => (saved = resolve))
+  const first: SessionStore = {
+    ...store,
+    save: (key) => {
+      store.save(key)
+      saved()
+    },
+  }
+  return { first, second: { ...first, load: () => isSaved.then(() => store.load()) } }
 }
 
 /** Waits until everybody has everything. Whoever does not come to rest is told of. */
