@@ -18,6 +18,7 @@ export class Following {
   /** In which states the relations of feeds were when these began, each with the number of feeds. */
   readonly #states = new Map<number, Map<string, number>>()
   #unsettled = new Set<number>()
+  #asked: ReadonlySet<number> = new Set()
   #changeovers = 0
 
   /** @param onEnd told why a subscription has been ended */
@@ -154,7 +155,19 @@ export class Following {
     const unsettled = this.#unsettled
     this.#unsettled = new Set()
     for (const id of unread) for (const dependant of this.routes.dependants(id)) unsettled.add(dependant)
+    this.#asked = unsettled
     return unsettled
+  }
+
+  /**
+   * True if what followers of something have been shown may differ from what can be seen now, since it was not asked again just now:
+   * whoever joined them would hold rows that they do not, and would not be told when these go.
+   */
+  isDoubtful({ relation: { id, security } }: Definition): boolean {
+    if (security === null) return false
+    if (this.#unsettled.has(id)) return true
+    if (this.#asked.has(id)) return false
+    return [...(this.routes.windows(id)?.aspects ?? [])].some(({ unobserved }) => unobserved.length > 0)
   }
 
   connectionsOf(feed: Feed<Audience>): Connection[] {

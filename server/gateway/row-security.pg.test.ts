@@ -412,3 +412,21 @@ test('a policy that says something else each time it is asked keeps nobody else 
     await bob.until((changes) => changes.some(({ key }) => key === `[${id}]`))
   }
 })
+
+test('who joins others, while who sees what is about to be asked again, is told of what goes', async () => {
+  await at.sql(`
+    create table untold (note int primary key); create table leaf (id int primary key);
+    alter table leaf enable row level security;
+    create policy listed on leaf using (id in (select u.note from untold as u));
+    grant select on leaf, untold to ${at.role};
+    insert into leaf values (1), (2); insert into untold values (1); select event.track('leaf')`)
+  await using first = await at.follow('ann', { kind: 'table', relation: 'leaf' })
+  expect(first.keys).toEqual(['[1]'])
+  for (let n = 0; n < 4; n++) {
+    await at.sql('insert into untold values (2)')
+    await using second = await at.follow('ann', { kind: 'table', relation: 'leaf' })
+    expect(second.keys).toEqual(['[1]', '[2]'])
+    await at.sql('delete from untold where note = 2')
+    await second.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+  }
+})

@@ -146,6 +146,7 @@ export class Welcome {
       if (since >= pass.startedAt || !this.#canBegin(connection)) continue
       const isSlow = this.#slow.has(connection)
       if (isSlow && taken.size > 0) continue
+      if (!this.#isSettled(connection)) continue
       for (const definition of definitionsOf(connection))
         if (this.#isNewWindow(definition)) windows.add(meaningOf(definition))
       if (taken.size > 0 && windows.size > windowsPerBoundary) break
@@ -154,6 +155,18 @@ export class Welcome {
     }
     for (const connection of taken.keys()) this.#waiting.delete(connection)
     return taken
+  }
+
+  /** Else what it joins is asked again with the next pass, and it begins then. */
+  #isSettled(connection: Connection): boolean {
+    const { following, wake } = this.#parts
+    const followed = [...connection.feeds.values()].map(({ definition }) => definition)
+    const doubtful = [...definitionsOf(connection), ...followed].filter(
+      (definition) => following.has(definition) && following.isDoubtful(definition),
+    )
+    for (const { relation } of doubtful) following.unsettle(relation.id)
+    if (doubtful.length > 0) wake()
+    return doubtful.length === 0
   }
 
   #putBack(taken: ReadonlyMap<Connection, number>): void {
@@ -224,7 +237,7 @@ export class Welcome {
     return hasWindow(definition) && !this.#parts.following.has(definition)
   }
 
-  /** False if something that its client shows as it was cannot begin: it is locked, or its last follower has just left. */
+  /** False if something that its client shows as it was cannot begin: it is locked, its last follower has just left, or it is to be asked again first. */
   #isReady(connection: Connection, windows: Windows): boolean {
     for (const { definition, isShown } of connection.pending.values())
       if (isShown && !this.#canFollow(definition, windows)) return false
@@ -232,7 +245,8 @@ export class Welcome {
   }
 
   #canFollow(definition: Definition, windows: Windows): boolean {
-    return !this.#isNewWindow(definition) || windows.has(nameOf(definition))
+    if (windows.has(nameOf(definition))) return true
+    return !this.#isNewWindow(definition) && !this.#parts.following.isDoubtful(definition)
   }
 
   #awaitLater(connection: Connection): void {
