@@ -41,6 +41,7 @@ const pass = (key: string): Pass => ({
 test('sessions that get the same share one encoding, and a change that concerns nobody is not sent', async () => {
   const sent: { rooms: string[]; message: EncodedJson }[] = []
   const io = {
+    engine: { clientsCount: 4 },
     to: (rooms: string | string[]) => ({
       emit: (event: string, message: EncodedJson) =>
         event === 'batch' && sent.push({ rooms: [rooms].flat(), message }),
@@ -70,6 +71,7 @@ test('sessions that get the same share one encoding, and a change that concerns 
 test('who goes over to another state of a relation while a batch is worked out is sent it', async () => {
   const rooms: string[] = []
   const io = {
+    engine: { clientsCount: 4 },
     to: (to: string | string[]) => ({
       emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
     }),
@@ -106,6 +108,7 @@ test('who goes over to another state of a relation while a batch is worked out i
 test('whose time is over while a batch is worked out is not sent it', async () => {
   const rooms: string[] = []
   const io = {
+    engine: { clientsCount: 4 },
     to: (to: string | string[]) => ({
       emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
     }),

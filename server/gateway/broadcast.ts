@@ -12,6 +12,8 @@ import { groupsOf } from './groups.ts'
 
 /** Quiet sessions are told this often how far the history has come, so that they can resume from there. */
 const progressMs = 1_000
+/** But that many are told so in a second at the most: with ten thousand it is every ten seconds. */
+const progressPerSecond = 1_000
 /** While nothing happens that anybody here follows. It is often enough to stay within what is kept of the log. */
 const idleProgressMs = 30_000
 /** A relation that is locked is not asked for what its filtered subscriptions show for so long. */
@@ -81,7 +83,7 @@ export class Broadcast {
         if (!connection.isLive) connection.keep(message)
         else if (connection.isSlow) fallBehind(connection, pass.to)
     }
-    this.#sendProgress(to, progressMs)
+    this.#sendProgress(to, Math.max(progressMs, (io.engine.clientsCount / progressPerSecond) * 1_000))
   }
 
   /** Relations of which somebody is to be told something, or to be asked what he may see. */
