@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { createEncodingPool } from '../server/db/pool.ts'
 import { readRelation, type RelationInfo } from '../server/routing/catalogue.ts'
-import { readRowSecurity, type RowSecurity } from '../server/routing/row-security.ts'
+import { readRowSecurity, type RowSecurity } from '../server/policies/row-security.ts'
 import { sightOf, type Sight } from '../server/routing/sight.ts'
 import { Sights } from '../server/routing/sights.ts'
 import { allSeen, whoSees } from '../server/routing/who-sees.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { readPolicies, type PolicedRelation } from '../routing/read-policies.ts'
-import { readRowSecurity, type RowSecurity } from '../routing/row-security.ts'
+import { readPolicies, type PolicedRelation } from '../policies/read-policies.ts'
+import { readRowSecurity, type RowSecurity } from '../policies/row-security.ts'
 import { quote } from '../routing/select.ts'
 import type { ClientRole } from './check-roles.ts'
 import { Findings, type Finding } from './finding.ts'

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { formatRelationId } from '../../shared/identifiers.ts'
 import type { Identity } from '../session/identity.ts'
-import { readRowSecurity, type RowSecurity } from './row-security.ts'
+import { readRowSecurity, type RowSecurity } from '../policies/row-security.ts'
 
 export interface ColumnInfo {
   readonly name: string

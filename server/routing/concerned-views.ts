@@ -1,7 +1,7 @@
 import type { Row, Value } from '../../shared/change.ts'
 import type { LogRow } from '../log/read-log.ts'
 import { addTo, deleteFrom } from './multimap.ts'
-import type { Dependency, DependencyKey } from './row-security.ts'
+import type { Dependency, DependencyKey } from '../policies/row-security.ts'
 import type { View } from './window-index.ts'
 
 /** The views of an aspect by the values of a claim: those whom a row concerns that names one of these. */

@@ -1,7 +1,7 @@
 import type { LogRow } from '../log/read-log.ts'
 import type { Feed } from './feed.ts'
 import { addTo, deleteFrom } from './multimap.ts'
-import type { RelationRead } from './relations-read.ts'
+import type { RelationRead } from '../policies/relations-read.ts'
 import { hasWindow, WindowIndex, type Aspect, type Observed } from './window-index.ts'
 
 /** What a log row means to a feed: all of it (null), or one column. */

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { isRefusal } from '../db/failures.ts'
 import { assume, type Identity } from '../session/identity.ts'
-import { readOnly } from './as-identity.ts'
+import { readOnly } from '../db/read-only.ts'
 import type { RelationInfo } from './catalogue.ts'
 import { readAs } from './read-as.ts'
 

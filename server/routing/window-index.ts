@@ -5,7 +5,7 @@ import type { Feed, Window } from './feed.ts'
 import { ViewsByClaim } from './concerned-views.ts'
 import { FeedIndex } from './feed-index.ts'
 import { addTo, deleteFrom } from './multimap.ts'
-import type { Dependency } from './row-security.ts'
+import type { Dependency } from '../policies/row-security.ts'
 import type { Sight } from './sight.ts'
 import { Sights } from './sights.ts'
 

@@ -75,32 +75,6 @@ export function isSameUser(one: Identity, other: Identity): boolean {
   return a.role === b.role && a.subject === b.subject
 }
 
-/** Who needs a table that is locked asks again. */
-const lockTimeoutMs = 1_000
-
-/**
- * Asks one question as an identity, in a transaction of its own that writes nothing: also where it reads no table, the
- * types of values may run code of whoever made them.
- *
- * @throws {RowcastError} as `assume`, or PostgreSQL's error
- */
-export async function queryAs<R extends pg.QueryResultRow>(
-  pool: pg.Pool,
-  identity: Identity,
-  text: string,
-  values: unknown[],
-): Promise<R[]> {
-  const client = await pool.connect()
-  try {
-    await client.query(`begin read only; set local lock_timeout = ${lockTimeoutMs}`)
-    await assume(client, identity)
-    return (await client.query<R>(text, values)).rows
-  } finally {
-    await client.query('rollback').catch(() => undefined)
-    client.release()
-  }
-}
-
 /** Sessions belong to this: the role and, where claims tell users of one role apart, the subject. */
 export function ownerOf(identity: Identity): { role: string; subject: string | null } {
   const { sub } = identity.claims

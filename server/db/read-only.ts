@@ -1,23 +1,10 @@
 import pg from 'pg'
-import { assume, type Identity } from '../session/identity.ts'
 
 /**
- * Asks PostgreSQL something as an identity, in a transaction of its own in which nothing can be written.
+ * Asks PostgreSQL something in a transaction of its own in which nothing can be written.
  *
  * @param client if it is one connection, no transaction may be open on it
  */
-export async function asIdentity<T>(
-  client: pg.Pool | pg.ClientBase,
-  identity: Identity,
-  ask: (client: pg.ClientBase) => Promise<T>,
-): Promise<T> {
-  return readOnly(client, async (client) => {
-    await assume(client, identity)
-    return ask(client)
-  })
-}
-
-/** Asks PostgreSQL something in a transaction of its own in which nothing can be written. */
 export async function readOnly<T>(
   client: pg.Pool | pg.ClientBase,
   ask: (client: pg.ClientBase) => Promise<T>,

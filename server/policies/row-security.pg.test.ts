@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
-import { readStates } from './catalogue.ts'
+import { readStates } from '../routing/catalogue.ts'
 import { readRowSecurity } from './row-security.ts'
 
 let database: TestDatabase

@@ -1,7 +1,7 @@
 import type { ColumnRef, FuncCall, Node, RangeVar, SQLValueFunction } from 'libpg-query'
 import type pg from 'pg'
 import { isRefusal } from '../db/failures.ts'
-import { asIdentity } from './as-identity.ts'
+import { asIdentity } from '../session/as-identity.ts'
 import { namesOf, parseExpression, qualify, walk, writeExpression } from './policy-ast.ts'
 import { isSame, joinOf, type PolicyJoin } from './policy-join.ts'
 import { PolicyFunctions } from './policy-functions.ts'
