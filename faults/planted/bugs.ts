@@ -136,8 +136,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'server/gateway/broadcast.ts',
-        find: 'this.#sendProgress(to, progressMs)',
-        replace: 'this.#sendProgress(formatPosition({ epoch: pass.epoch, snapshot: pass.from }), progressMs)',
+        find: 'this.#sendProgress(to, this.#progressMs)',
+        replace:
+          'this.#sendProgress(formatPosition({ epoch: pass.epoch, snapshot: pass.from }), this.#progressMs)',
       },
       {
         file: 'client/core/sync.ts',

@@ -83,7 +83,7 @@ export class Broadcast {
         if (!connection.isLive) connection.keep(message)
         else if (connection.isSlow) fallBehind(connection, pass.to)
     }
-    this.#sendProgress(to, Math.max(progressMs, (io.engine.clientsCount / progressPerSecond) * 1_000))
+    this.#sendProgress(to, this.#progressMs)
   }
 
   /** Relations of which somebody is to be told something, or to be asked what he may see. */
@@ -154,6 +154,10 @@ export class Broadcast {
     if (!this.#isPaused) return
     this.#isPaused = false
     this.#sendProgress(formatPosition({ epoch, snapshot: from }), 0)
+  }
+
+  get #progressMs(): number {
+    return Math.max(progressMs, (this.#parts.io.engine.clientsCount / progressPerSecond) * 1_000)
   }
 
   #sendProgress(to: string, everyMs: number): void {
