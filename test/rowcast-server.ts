@@ -1,5 +1,7 @@
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { pino } from 'pino'
 import { createRowcast, type Authenticate, type Rowcast, type RowcastOptions } from '../server/index.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -34,6 +36,7 @@ export async function startRowcast(
       ? [database, new URL(database).username]
       : [database.serverUrl, database.reader]
   const { port = 0, ...rest } = options
+  await untilRightsAreOld(url)
   const httpServer = createServer((_request, response) => response.writeHead(404).end())
   const rowcast = await createRowcast({
     database: url,
@@ -52,6 +55,27 @@ export async function startRowcast(
       await rowcast.close()
       await closeHttp(httpServer)
     },
+  }
+}
+
+/**
+ * Who comes back goes on from the log only if his position is after all that gave him his rights, and after whatever ran
+ * beside that: other tests do.
+ */
+async function untilRightsAreOld(url: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    const { rows } = await client.query('select pg_snapshot_xmax(pg_current_snapshot())::text as xid')
+    const isOld = async () =>
+      (
+        await client.query('select pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8 as is_old', [
+          rows[0].xid,
+        ])
+      ).rows[0].is_old
+    for (let tries = 0; tries < 100 && !(await isOld()); tries++) await sleep(100)
+  } finally {
+    await client.end()
   }
 }
 

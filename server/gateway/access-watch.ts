@@ -193,8 +193,7 @@ export class AccessWatch {
 
   #startOver(connection: Connection, definition: Definition): void {
     const { following, welcome, sessions, logger } = this.#parts
-    following.unfollow(connection, definition.id)
-    connection.suspend(definition) // whether or not it can be noted now
+    following.interrupt(connection, definition) // whether or not it can be noted now
     welcome.await(connection)
     const { session } = connection
     session

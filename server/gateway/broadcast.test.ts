@@ -128,3 +128,27 @@ test('whose time is over while a batch is worked out is not sent it', async () =
   await broadcast.deliver(pass('[1]'))
   expect(rooms).toEqual(['session:b:1'])
 })
+
+test('who is to be given something afresh is sent nothing, and told of no later position, before that', async () => {
+  const events: string[] = []
+  const io = {
+    engine: { clientsCount: 2 },
+    to: (to: string | string[]) => ({
+      emit: (event: string) => events.push(`${event} to ${[to].flat().join()}`),
+    }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  const a = Object.assign(connectionOf('a'), { isOpen: true, suspend: () => events.push('a is suspended') })
+  for (const definition of [tableOf, rowOf]) following.follow(a, definition, new Set())
+  const broadcast = new Broadcast({
+    io,
+    following,
+    fallBehind: (_connection, from) => void events.push(`behind from ${from}`), // and out of the rooms
+    expire: () => undefined,
+    verify: () => Promise.resolve(following.interrupt(a, tableOf)),
+    settle: () => Promise.reject(new Error('not needed')),
+  })
+
+  await broadcast.deliver(pass('[1]'))
+  expect(events.slice(0, 2)).toEqual(['a is suspended', 'behind from 1:1:'])
+})

@@ -60,8 +60,10 @@ export class Broadcast {
     if (concerned.size > 0) await verify(pass.client, [...concerned])
     const { transactions, setAside } = this.#setAside(pass, concerned)
     const unsettled = following.takeUnsettled(setAside)
-    if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0)
+    if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0) {
+      this.#holdBackInterrupted(pass)
       return this.#sendProgress(to, idleProgressMs)
+    }
     const { batch, shifts } = await this.#route(transactions, unsettled, setAside, pass.client)
     this.#parts.expire() // the routing has taken its time
     const feedsConcerned = batch.feeds.keys() as Iterable<Feed<Audience>>
@@ -72,6 +74,7 @@ export class Broadcast {
       }),
     )
     // Nothing is awaited and nothing can fail from here on.
+    this.#holdBackInterrupted(pass)
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
     for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
@@ -147,6 +150,12 @@ export class Broadcast {
       }
       throw error // and the pass is repeated
     }
+  }
+
+  /** Who is to be given something afresh gets nothing of this pass before that. */
+  #holdBackInterrupted(pass: Pass): void {
+    const { following, fallBehind } = this.#parts
+    for (const connection of following.takeInterrupted()) fallBehind(connection, pass.from)
   }
 
   /** Before anything else: what came between would be void for whoever falls behind now. */

@@ -17,6 +17,7 @@ export class Following {
   readonly #onEnd: (code: ErrorCode) => void
   /** In which states the relations of feeds were when these began, each with the number of feeds. */
   readonly #states = new Map<number, Map<string, number>>()
+  #interrupted = new Set<Connection>()
   #unsettled = new Set<number>()
   #asked: ReadonlySet<number> = new Set()
   #changeovers = 0
@@ -168,6 +169,23 @@ export class Following {
     if (this.#unsettled.has(id)) return true
     if (this.#asked.has(id)) return false
     return [...(this.routes.windows(id)?.aspects ?? [])].some(({ unobserved }) => unobserved.length > 0)
+  }
+
+  /**
+   * Takes a connection off something that it shows, to be given it afresh. Rows are shared by all that a page shows: it must get
+   * nothing else before it has been given that.
+   */
+  interrupt(connection: Connection, definition: Definition): void {
+    this.unfollow(connection, definition.id)
+    connection.suspend(definition)
+    this.#interrupted.add(connection)
+  }
+
+  /** Those that have been interrupted since they were last asked for, and are live. */
+  takeInterrupted(): Connection[] {
+    const interrupted = [...this.#interrupted].filter(({ isLive, isOpen }) => isLive && isOpen)
+    this.#interrupted.clear()
+    return interrupted
   }
 
   connectionsOf(feed: Feed<Audience>): Connection[] {
