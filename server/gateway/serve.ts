@@ -103,8 +103,13 @@ export async function serve(
         const error = orLimit(failure, limits)
         // What has changed since it was asked for is asked for again.
         const isFinal = isRefusal(error) && !(await hasChanged(definition.relation.id).catch(() => true))
+        // Perhaps what was to be read has just been found to be another: then it is that which is read next.
+        const isStill = ({ feeds }: Connection): boolean => {
+          const feed = feeds.get(id)
+          return feed !== undefined && nameOf(feed.definition) === nameOf(definition)
+        }
         for (const connection of waiting.filter(isWanted))
-          if (isFinal) end(connection, definition, error)
+          if (isFinal && isStill(connection)) end(connection, definition, error)
           else failed.set(connection, error)
       }
     })
