@@ -93,6 +93,13 @@ const rightsSinceExpression = `case when not (c.relrowsecurity and exists (
      select a.xmin from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0
      union all
      select m.xmin from pg_auth_members as m
+      where m.member in (
+        with recursive acts_as as (
+          select o.oid from pg_roles as o where o.rolname = $3
+          union
+          select g.roleid from pg_auth_members as g join acts_as as a on a.oid = g.member
+        )
+        select a.oid from acts_as as a)
    ) as w (xid)) end`
 
 // Of the columns, those that are there for the role.
