@@ -157,8 +157,9 @@ export class AccessWatch {
     if ([...identities].some(isAnother)) return this.#ask(feed) // other claims may see something else of it
     const stay = [...answers].filter(([connection]) => following.connectionsOf(feed).includes(connection))
     const [first] = stay
-    const successor =
-      first && canGoOn(feed.definition, first[1]) && !following.has(first[1]) ? first[1] : undefined
+    // Whoever follows that already may hold other rows of a window.
+    const isFree = first && (!hasWindow(first[1]) || !following.has(first[1]))
+    const successor = isFree && canGoOn(feed.definition, first[1]) ? first[1] : undefined
     for (const [connection, definition] of stay) {
       if (successor && nameOf(definition) === nameOf(successor)) {
         following.follow(connection, definition, feed.window?.keys ?? new Set())
