@@ -65,14 +65,29 @@ export class AccessWatch {
    * snapshot: what is written after a right has been taken away is told to nobody by that right.
    */
   async verify(client: pg.ClientBase, relationIds: readonly number[]): Promise<void> {
-    const states = await this.#states.read(client, relationIds)
-    const changed = relationIds.filter((id) => this.#parts.following.isOutOfDate(id, states.get(id)))
-    if (changed.length > 0) await this.#check(changed)
+    const outdated = await this.#states.outdated(client, this.#parts.following.relationsOf(relationIds))
+    if (outdated.length > 0) await this.#check([...new Set(outdated.map(({ id }) => id))])
   }
 
   /** Looks at one relation at once. True if something was found, and seen to. */
   checkNow(relationId: number): Promise<boolean> {
     return this.#check([relationId])
+  }
+
+  /** As `WelcomeParts.redefine`. */
+  async redefine(connection: Connection, before: Definition): Promise<boolean> {
+    const { identity } = connection
+    this.#parts.definitions.forget()
+    const definition = await this.#define(connection, before.id, identity)
+    if (
+      !definition ||
+      connection.identity !== identity ||
+      connection.pending.get(before.id)?.definition !== before
+    )
+      return true
+    if (nameOf(definition) === nameOf(before)) return false
+    this.#startOver(connection, definition)
+    return true
   }
 
   /**
@@ -128,13 +143,11 @@ export class AccessWatch {
 
   async #askAgain(relationIds: readonly number[]): Promise<boolean> {
     const { following, pool, definitions, wake } = this.#parts
-    const states = await this.#states.read(pool, relationIds)
-    const isOutOfDate = relationIds.some((id) => following.isOutOfDate(id, states.get(id)))
-    if (!isOutOfDate) return false
-    const changed = [...following.feeds].filter(
-      ({ definition: { relation } }) =>
-        relationIds.includes(relation.id) && states.get(relation.id) !== relation.state,
-    )
+    const outdated = await this.#states.outdated(pool, following.relationsOf(relationIds))
+    if (outdated.length === 0) return false
+    const isOutdated = ({ definition: { relation } }: Feed<Audience>) =>
+      outdated.some(({ id, state }) => relation.id === id && relation.state === state)
+    const changed = [...following.feeds].filter(isOutdated)
     definitions.forget()
     await pool.query('select event.refresh_capture()')
     await mapLimited(changed, feedsAtOnce, (feed) => this.#ask(feed))

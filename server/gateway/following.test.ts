@@ -49,7 +49,7 @@ test('of those who have gone, whatever they saw, nothing is left', () => {
   for (const connection of connections) following.leave(connection)
   expect([...following.feeds, ...following.relationIds, ...following.routes.aspects]).toEqual([])
   expect(following.routes.relationIds).toEqual([])
-  expect(following.isOutOfDate(1, 'another')).toBe(false)
+  expect(following.relationsOf([1, 2])).toEqual([])
   const gone = { op: 'row_delete', relationId: 2, key: '["person 0"]', old: null, new: null } as const
   expect(aspect?.views.size).toBe(0)
   expect([...(aspect?.holders('[0]') ?? [])]).toEqual([])

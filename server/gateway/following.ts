@@ -9,14 +9,18 @@ import type { RelationInfo } from '../routing/catalogue.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Connection, Audience } from './connection.ts'
 
+interface FollowedRelation {
+  readonly relation: RelationInfo
+  readonly feeds: number
+}
+
 /** Who follows what on this server. A feed lives while a session follows it. */
 export class Following {
   readonly routes = new Routes()
   readonly #feeds = new Map<SubscriptionId, Feed<Audience>>()
-  readonly #relations = new Map<number, RelationInfo>()
+  /** What each relation was to a role when feeds of it began, by its id and its state. */
+  readonly #relations = new Map<number, Map<string, FollowedRelation>>()
   readonly #onEnd: (code: ErrorCode) => void
-  /** In which states the relations of feeds were when these began, each with the number of feeds. */
-  readonly #states = new Map<number, Map<string, number>>()
   #interrupted = new Set<Connection>()
   #unsettled = new Set<number>()
   #asked: ReadonlySet<number> = new Set()
@@ -51,14 +55,13 @@ export class Following {
     return [...this.#relations.keys()]
   }
 
-  /** True if anybody follows a relation in another state than this. */
-  isOutOfDate(relationId: number, state: string | undefined): boolean {
-    const states = this.#states.get(relationId)
-    return states !== undefined && !(states.size === 1 && state !== undefined && states.has(state))
+  relation(id: number): RelationInfo | undefined {
+    return this.relationsOf([id])[0]
   }
 
-  relation(id: number): RelationInfo | undefined {
-    return this.#relations.get(id)
+  /** What these relations are to those who follow them. */
+  relationsOf(ids: readonly number[]): RelationInfo[] {
+    return ids.flatMap((id) => [...(this.#relations.get(id)?.values() ?? [])].map(({ relation }) => relation))
   }
 
   /**
@@ -74,7 +77,6 @@ export class Following {
       const window = hasWindow(definition) ? { query: queryOf(definition), keys: new Set(keys) } : null
       feed = { definition, followers: new Set(), window }
       this.#feeds.set(name, feed)
-      this.#relations.set(definition.relation.id, definition.relation)
       this.#count(definition.relation, 1)
       this.routes.add(feed)
     }
@@ -203,21 +205,20 @@ export class Following {
     connection.leave()
   }
 
-  #count({ id, state }: RelationInfo, by: 1 | -1): void {
-    const states = this.#states.get(id) ?? new Map<string, number>()
-    const feeds = (states.get(state) ?? 0) + by
-    if (feeds > 0) states.set(state, feeds)
-    else states.delete(state)
-    if (states.size > 0) this.#states.set(id, states)
-    else this.#states.delete(id)
+  #count(relation: RelationInfo, by: 1 | -1): void {
+    const { id, state } = relation
+    const followed = this.#relations.get(id) ?? new Map<string, FollowedRelation>()
+    const feeds = (followed.get(state)?.feeds ?? 0) + by
+    if (feeds > 0) followed.set(state, { relation, feeds })
+    else followed.delete(state)
+    if (followed.size > 0) this.#relations.set(id, followed)
+    else this.#relations.delete(id)
   }
 
   #remove(feed: Feed<Audience>): void {
-    const { relation } = feed.definition
     this.#feeds.delete(nameOf(feed.definition))
-    this.#count(relation, -1)
+    this.#count(feed.definition.relation, -1)
     this.routes.delete(feed)
-    if (!this.routes.has(relation.id)) this.#relations.delete(relation.id)
   }
 }
 
@@ -226,7 +227,7 @@ export class Following {
  * slips into what was before, or is others'.
  */
 export function nameOf({ id, relation, sight }: Definition): string {
-  return `${id}\n${relation.id}\n${relation.role}\n${relation.state}\n${sight.name}`
+  return `${id}\n${relation.id}\n${relation.state}\n${sight.name}`
 }
 
 /** Of a failure that is not the client's, only the code crosses the wire. */

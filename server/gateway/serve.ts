@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import { isRefusal } from '../db/failures.ts'
-import { readStates } from '../routing/catalogue.ts'
+import { readStates, type RelationInfo } from '../routing/catalogue.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import { assume, type Identity } from '../session/identity.ts'
@@ -133,9 +133,12 @@ async function requireRights(
   continuations: readonly Continuation[],
   hasChanged: Refusals['hasChanged'],
 ): Promise<void> {
-  const relations = continuations.flatMap(({ definitions }) => definitions.map(({ relation }) => relation))
-  const states = await readStates(client, [...new Set(relations.map(({ id }) => id))])
-  const changed = new Set(relations.filter(({ id, state }) => states.get(id) !== state).map(({ id }) => id))
+  const relations = new Map<string, RelationInfo>()
+  for (const { definitions } of continuations)
+    for (const { relation } of definitions) relations.set(`${relation.id} ${relation.state}`, relation)
+  const all = [...relations.values()]
+  const states = await readStates(client, all)
+  const changed = new Set(all.filter(({ state }, i) => states[i] !== state).map(({ id }) => id))
   for (const id of changed) await hasChanged(id)
   if (changed.size > 0)
     throw new Error('what a client goes on with is another relation, or has other rights, now')

@@ -42,8 +42,8 @@ export interface RelationInfo {
   /** Changes with the visible columns and the key. */
   readonly shape: string
   /**
-   * The same for every role. Changes with the shape, the name, what is left out for everyone, row security and its
-   * policies, the grants and who is a member of which role: with it, what was allowed is asked again.
+   * Another one for each role. Changes with the shape, the name, what is left out for everyone, row security and its policies,
+   * the grants and what the role is a member of: with it, what was allowed is asked again.
    */
   readonly state: string
   /**
@@ -53,11 +53,9 @@ export interface RelationInfo {
   readonly rightsSince: string | null
 }
 
-/** SQL of `RelationInfo.state` over `c`, a row of pg_class, and `n`, its pg_namespace. */
-const stateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
+/** SQL of what `RelationInfo.state` has for every role, over `c`, a row of pg_class, and `n`, its pg_namespace. */
+const sharedStateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
   c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
-  (select md5(string_agg(m::text, ' ' order by m::text)) from pg_auth_members as m),
-  (select string_agg(o.oid::text, ' ' order by o.oid) from pg_roles as o where o.rolsuper),
   case when c.relrowsecurity then (select event.row_security_state()) end,
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
     where a.attrelid = c.oid and a.attacl is not null))`
@@ -106,7 +104,8 @@ const rightsSinceExpression = `case when not (c.relrowsecurity and exists (
 const relationSql = `
   select r.id, c.oid::int8::text as oid, n.nspname as schema, c.relname as relation,
          format('%I.%I', n.nspname, c.relname) as "sqlName",
-         r.key_columns as "keyColumns", ${stateExpression} as state,
+         event.key_columns(c.oid) as "keyColumns",
+         concat_ws(' ', (select s.state from event.role_states(array[$3]) as s), ${sharedStateExpression}) as state,
          ${rightsSinceExpression} as "rightsSince",
          event.shape(c.oid) || coalesce(' but ' || md5(v.hidden::text), '') as shape,
          event.row_expression(c.oid::regclass, 't', case when v.hidden is not null then v.names end) as "rowExpression",
@@ -253,17 +252,28 @@ export async function fieldExpression(
   return rows[0].sql
 }
 
-/** The state of each relation as it is now, by its id among the tracked. What is not tracked any more, or is gone, is not in it. */
+// What all roles share is worked out once for each relation, and what is a role's own once for each role.
+const statesSql = `
+  with
+    shared as materialized (
+      select r.id, ${sharedStateExpression} as state
+        from event.tracked_relation as r
+        join pg_class as c on c.oid = r.oid
+        join pg_namespace as n on n.oid = c.relnamespace
+       where r.id = any ($1)
+    )
+  select case when s.id is not null then concat_ws(' ', own.state, s.state) end as state
+    from unnest($1::int[], $2::text[]) with ordinality as a (id, role, n)
+    left join shared as s on s.id = a.id
+    left join event.role_states($2) as own on own.role = a.role
+   order by a.n`
+
+/** The states that these are in now, in their order. Null of what is not tracked any more, or is gone. */
 export async function readStates(
   client: pg.ClientBase | pg.Pool,
-  ids: readonly number[],
-): Promise<Map<number, string>> {
-  const text = `
-    select r.id, ${stateExpression} as state
-      from event.tracked_relation as r
-      join pg_class as c on c.oid = r.oid
-      join pg_namespace as n on n.oid = c.relnamespace
-     where r.id = any ($1)`
-  const { rows } = await client.query({ name: 'rowcast_states', text, values: [ids] })
-  return new Map(rows.map(({ id, state }) => [id, state]))
+  relations: readonly Pick<RelationInfo, 'id' | 'role'>[],
+): Promise<(string | null)[]> {
+  const values = [relations.map(({ id }) => id), relations.map(({ role }) => role)]
+  const { rows } = await client.query({ name: 'rowcast_states', text: statesSql, values })
+  return rows.map(({ state }) => state)
 }

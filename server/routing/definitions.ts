@@ -37,7 +37,7 @@ export class Definitions {
       ),
     )
     const { relation } = meaning
-    const sight = await briefly(this.#sights, [relation.id, relation.state, role, claims], () =>
+    const sight = await briefly(this.#sights, [relation.id, relation.state, claims], () =>
       this.#seeing.ask({ relation, identity }),
     )
     return { ...meaning, sight }
@@ -57,8 +57,8 @@ interface SightRequest {
 /** Of each relation and role, all in one question. */
 async function seeAll(pool: pg.Pool, requests: readonly SightRequest[]): Promise<Sight[]> {
   const groups = new Map<string, number[]>()
-  requests.forEach(({ relation: { id, role, state } }, place) => {
-    const name = JSON.stringify([id, role, state])
+  requests.forEach(({ relation: { id, state } }, place) => {
+    const name = JSON.stringify([id, state])
     const group = groups.get(name)
     if (group) group.push(place)
     else groups.set(name, [place])

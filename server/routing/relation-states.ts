@@ -1,10 +1,7 @@
 import type pg from 'pg'
-import { readStates } from './catalogue.ts'
+import { readStates, type RelationInfo } from './catalogue.ts'
 
-/** Marks that are remembered, at the most. */
-const maxKnown = 1_000
-
-// A text for each relation that is another one as soon as anything of what makes its state has changed, but for what policies
+// A text for each relation, the same for all roles, that is another one as soon as anything of what makes its state has changed, but for what policies
 // call by way of something else. Asked with each batch, so it adds up the transaction ids of catalogue rows, and looks into none.
 const marksSql = `
   with
@@ -52,37 +49,49 @@ const marksSql = `
     )
   select m.id, concat_ws(' ', count(*), sum(m.xid), (select s.roles from special as s)) as mark from mark as m group by m.id`
 
+/** What relations are to roles while their mark is this one. */
+interface Version {
+  readonly mark: string
+  /** By role. */
+  readonly states: Map<string, string | null>
+}
+
 /**
- * The states of relations (`RelationInfo.state`), as of a transaction's snapshot. To work one out takes milliseconds, and it seldom
- * changes: so it is done once for each version of the catalogue.
+ * Says which relations are in another state than they were (`RelationInfo.state`), as of a transaction's snapshot. To work a state
+ * out takes milliseconds, and it seldom changes: so it is done once for each version of the catalogue.
  */
 export class RelationStates {
-  /** By relation and mark. */
-  readonly #known = new Map<string, string>()
+  readonly #latest = new Map<number, Version>()
 
-  /** By the relations' ids. What is not tracked any more, or is gone, is not in it. */
-  async read(client: pg.ClientBase | pg.Pool, relationIds: readonly number[]): Promise<Map<number, string>> {
+  /** Of what relations were to roles, what is another thing now: also what is not tracked any more, or is gone. */
+  async outdated(
+    client: pg.ClientBase | pg.Pool,
+    relations: readonly RelationInfo[],
+  ): Promise<RelationInfo[]> {
     const { rows } = await client.query<{ id: number; mark: string }>({
       name: 'rowcast_rights_marks',
       text: marksSql,
-      values: [relationIds],
+      values: [[...new Set(relations.map(({ id }) => id))]],
     })
-    const names = new Map(rows.map(({ id, mark }) => [id, `${id} ${mark}`]))
-    const unknown = [...names].flatMap(([id, name]) => (this.#known.has(name) ? [] : [id]))
+    const versions = new Map(rows.map(({ id, mark }) => [id, this.#version(id, mark)]))
+    const unknown = relations.filter(({ id, role }) => versions.get(id)?.states.has(role) === false)
     if (unknown.length > 0) {
-      if (this.#known.size > maxKnown) this.#known.clear()
-      for (const [id, state] of await readStates(client, unknown)) this.#known.set(names.get(id) ?? '', state)
+      const states = await readStates(client, unknown)
+      unknown.forEach(({ id, role }, i) => versions.get(id)?.states.set(role, states[i] ?? null))
     }
-    return new Map(
-      [...names].flatMap(([id, name]): [number, string][] => {
-        const state = this.#known.get(name)
-        return state === undefined ? [] : [[id, state]]
-      }),
-    )
+    return relations.filter(({ id, role, state }) => versions.get(id)?.states.get(role) !== state)
   }
 
   /** What has changed without a mark of it is found next time. */
   forget(): void {
-    this.#known.clear()
+    this.#latest.clear()
+  }
+
+  #version(id: number, mark: string): Version {
+    const latest = this.#latest.get(id)
+    if (latest?.mark === mark) return latest
+    const version = { mark, states: new Map<string, string | null>() }
+    this.#latest.set(id, version)
+    return version
   }
 }

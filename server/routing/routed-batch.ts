@@ -92,9 +92,9 @@ export class RoutedBatch {
   contentOf(feed: Feed): string {
     const { id, relation } = feed.definition
     const of = this.#of(feed)
-    if (feed.window === null) return `${id}\n${relation.role}\n${relation.state}` // there is one such feed
+    if (feed.window === null) return `${id}\n${relation.state}` // there is one such feed
     const changes = of.deliveries.map(({ change }) => change.order)
-    return JSON.stringify([id, relation.role, relation.state, changes, of.moves])
+    return JSON.stringify([id, relation.state, changes, of.moves])
   }
 
   #of(feed: Feed): FeedDeliveries {

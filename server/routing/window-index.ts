@@ -42,22 +42,18 @@ export class WindowIndex {
   }
 
   add(feed: WindowFeed): void {
-    const name = nameOfAspect(feed)
-    let aspect = this.#aspects.get(name)
-    if (!aspect) this.#aspects.set(name, (aspect = new Aspect(feed.definition.relation, this.#observed)))
+    const { relation } = feed.definition
+    let aspect = this.#aspects.get(relation.state)
+    if (!aspect) this.#aspects.set(relation.state, (aspect = new Aspect(relation, this.#observed)))
     aspect.add(feed)
   }
 
   delete(feed: WindowFeed): void {
-    const name = nameOfAspect(feed)
-    const aspect = this.#aspects.get(name)
+    const { state } = feed.definition.relation
+    const aspect = this.#aspects.get(state)
     aspect?.delete(feed)
-    if (aspect?.views.size === 0) this.#aspects.delete(name)
+    if (aspect?.views.size === 0) this.#aspects.delete(state)
   }
-}
-
-function nameOfAspect({ definition: { relation } }: Feed): string {
-  return `${relation.role}\n${relation.state}`
 }
 
 /** What a relation is to one role, and the feeds of it that have a window: by who sees the same, and by what they hold. */

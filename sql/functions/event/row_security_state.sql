@@ -1,5 +1,5 @@
 -- A short text that changes whenever row security may come to show something else without a row having changed: with the
--- policies, with the roles that are exempt, with any function of an application's, which a policy may call by way of
+-- policies, with any function of an application's, which a policy may call by way of
 -- another, and with the rights to a relation that a policy reads, its shape and its being tracked.
 --
 -- It is asked for several times a second: what it looks at is found by indexes, its plan is kept, and of what is only ever
@@ -16,11 +16,6 @@ begin
       )
     select md5(concat_ws(' ',
       (select string_agg(p.oid || '/' || p.xmin::text, ' ' order by p.oid) from pg_catalog.pg_policy as p),
-      (
-        select string_agg(concat_ws(' ', r.oid, r.rolsuper, r.rolbypassrls, r.rolinherit), ' ' order by r.oid)
-        from pg_catalog.pg_roles as r
-        where r.rolsuper or r.rolbypassrls or not r.rolinherit
-      ),
       (
         -- Those that came with PostgreSQL have lower numbers, and are changed by nobody.
         select string_agg(f.oid || '/' || f.xmin::text, ' ' order by f.oid)
