@@ -189,6 +189,7 @@ async function serve(
     logger,
     wake: () => reader.wake(),
     hasChanged: (relationId) => access.checkNow(relationId),
+    redefine: (connection, before) => access.redefine(connection, before),
     allowanceOf: (connection) => gateway.allowanceOf(connection),
   })
   const wake = () => reader.wake()

@@ -143,6 +143,7 @@ test('claims that change by renewal change what is on the page, as one, and what
   await using socket = shown.socket
   await socket.subscribe({ kind: 'column', relation: 'document', column: 'team' })
   await socket.next('snapshot', ({ subscription, done }) => done && subscription.startsWith('column:'))
+  await socket.next('progress')
   expect(shown.keys).toEqual(['[1]'])
   const renew = async (teams: readonly string[]) => {
     const token = await tokenOf(ann, teams)

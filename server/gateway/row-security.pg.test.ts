@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startOnNewDatabase, startRowcast } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
@@ -234,30 +235,56 @@ test('what a function reads that nobody can look into is found out when it runs'
 })
 
 test.each([
-  ['a policy', 'exists (select from pass as p where p.person = locker.person and p.pin = locker.pin)'],
-  ['a function that a policy calls', 'knows(person, pin)'],
+  [
+    'a policy',
+    'locker',
+    'exists (select from pass as p where p.person = locker.person and p.pin = locker.pin)',
+  ],
+  ['a function that a policy calls', 'drawer', 'knows(person, pin)'],
 ])(
   'what is left out for everyone, and so in no log, is asked again all the time if %s reads it',
-  async (_, condition) => {
+  async (_, table, condition) => {
     await at.sql(`
     create table pass (person text primary key, pin text);
-    create table locker (id int primary key, person text, pin text); alter table locker enable row level security;
+    create table ${table} (id int primary key, person text, pin text); alter table ${table} enable row level security;
     create function knows(whose text, what text) returns boolean language plpgsql stable as $$
     begin return exists (select from pass as p where p.person = whose and p.pin = what); end $$;
-    create policy known on locker using (${condition});
-    grant select on locker, pass to ${at.role};
-    insert into pass values ('ann', '1'); insert into locker values (1, 'ann', '1'), (2, 'ann', '2');
-    select event.track('locker', array['pin']), event.track('pass', array['pin'])`)
-    await using ann = await at.follow('ann', { kind: 'table', relation: 'locker' })
+    create policy known on ${table} using (${condition});
+    grant select on ${table}, pass to ${at.role};
+    insert into pass values ('ann', '1'); insert into ${table} values (1, 'ann', '1'), (2, 'ann', '2');
+    select event.track('${table}', array['pin']), event.track('pass', array['pin'])`)
+    await using ann = await at.follow('ann', { kind: 'table', relation: table })
     expect(ann.keys).toEqual(['[1]'])
     await at.sql(`update pass set pin = '2'`)
     await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[2]'))
-    await at.sql(`update locker set pin = '3' where id = 2`)
+    await at.sql(`update ${table} set pin = '3' where id = 2`)
     await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
     expect(JSON.stringify(ann.messages)).not.toContain('pin')
-    await at.sql('drop table locker; drop function knows; drop table pass')
+    await at.sql(`drop table ${table}; drop function knows; drop table pass`)
   },
 )
+
+test('what is altered while somebody waits to begin begins as it is then', async () => {
+  await at.sql(`
+    create table parcel (id int primary key, person text); alter table parcel enable row level security;
+    create policy mine on parcel using (person = current_setting('request.jwt.claims', true)::json ->> 'sub');
+    grant select on parcel to ${at.role};
+    insert into parcel values (1, 'ann'), (2, 'bob');
+    select event.track('parcel')`)
+  const other = await at.database.connect()
+  await using ann = new TestSocket(at.server.url, { role: at.role, sub: 'ann' })
+  await ann.attach()
+  await using bob = await at.follow('bob', { kind: 'table', relation: 'parcel' }) // what it means has just been asked for
+  expect(bob.keys).toEqual(['[2]'])
+  await other.query('begin; lock table parcel in access exclusive mode')
+  const subscribing = ann.subscribe({ kind: 'table', relation: 'parcel' })
+  await sleep(400)
+  await other.query('alter table parcel rename id to number; commit')
+  const { id } = await subscribing
+  const snapshot = await ann.next('snapshot', (m) => m.subscription === id && m.done)
+  expect(snapshot.rows).toEqual([['[1]', { number: 1, person: 'ann' }]])
+  expect(ann.messages.map(({ event }) => event)).not.toContain('ended')
+})
 
 test('who leaves a table of members, which a function shows to members, is shown nobody of it any more', async () => {
   await at.sql(`

@@ -12,6 +12,7 @@ import { relationsRead } from '../policies/relations-read.ts'
 import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Allowance } from './allowance.ts'
+import { mapLimited } from './answer.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
@@ -26,14 +27,15 @@ const windowsPerBoundary = 50
 /** And so many rows of theirs, about. */
 const keysPerBoundary = 200_000
 const snapshotsPerReader = 4
+const redefinedAtOnce = 8
 const retryMs = 500
 /** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
 const pendingMs = 100
 /** So long the live stream waits for a lock, for somebody to begin. */
 const windowLockMs = 50
 
-/** What subscriptions with a window show, by their names; or why PostgreSQL does not say. */
-type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | Error>
+/** What subscriptions with a window show, by their names; or why they may not. */
+type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | RowcastError>
 
 export interface WelcomeParts {
   readonly following: Following
@@ -46,6 +48,8 @@ export interface WelcomeParts {
   readonly allowanceOf: (connection: Connection) => Allowance
   /** Looks whether a relation, or who may read it, is another than was thought, and sees to those who follow it. */
   readonly hasChanged: (relationId: number) => Promise<boolean>
+  /** Asks what a subscription that is yet to begin means by now. True if it is another thing, or nothing any more: that has been seen to. */
+  readonly redefine: (connection: Connection, before: Definition) => Promise<boolean>
 }
 
 /**
@@ -195,7 +199,7 @@ export class Welcome {
 
   /** What those with a window show at this boundary that nobody has followed yet. */
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
-    const windows = new Map<string, ReadonlySet<KeyText> | Error>()
+    const windows = new Map<string, ReadonlySet<KeyText> | RowcastError>()
     const locked = new Set<number>()
     const ofFirst = new Set(connections.slice(0, 1).flatMap(definitionsOf).map(nameOf))
     let keysRead = 0
@@ -225,12 +229,30 @@ export class Welcome {
         else if (!isRefusal(error)) throw error
         else if (group.length > 1)
           groups.push(...group.map((definition) => [definition])) // whose doing is it?
-        else for (const definition of group) windows.set(nameOf(definition), asError(orLimit(error, limits)))
+        else
+          for (const definition of group) {
+            const reason = orLimit(error, limits)
+            if (reason instanceof RowcastError) windows.set(nameOf(definition), reason)
+            else void this.#askAgain(connections, definition, reason)
+          }
       } finally {
         await client.query('rollback to savepoint new_window; release savepoint new_window')
       }
     }
     return windows
+  }
+
+  /** PostgreSQL refuses to say what something shows: it may have become another thing since it was asked for, and else ends. */
+  async #askAgain(connections: readonly Connection[], definition: Definition, error: unknown): Promise<void> {
+    const { redefine, logger } = this.#parts
+    await mapLimited(connections, redefinedAtOnce, async (connection) => {
+      if (!isPending(connection, definition)) return
+      const isAnother = await redefine(connection, definition).catch((failure: unknown) => {
+        logger.warn({ err: failure }, 'could not ask again what a subscription means; trying again')
+        return true
+      })
+      if (!isAnother && isPending(connection, definition)) this.#end(connection, definition, error)
+    })
   }
 
   #isNewWindow(definition: Definition): boolean {
@@ -259,7 +281,7 @@ export class Welcome {
     const allowance = this.#parts.allowanceOf(connection)
     for (const [id, { definition, isHeld }] of connection.pending) {
       const window = windows.get(nameOf(definition))
-      if (window instanceof Error) {
+      if (window instanceof RowcastError) {
         this.#end(connection, definition, window)
         continue
       }
@@ -360,11 +382,12 @@ function groupsOf(definitions: readonly Definition[]): Iterable<Definition[]> {
 }
 
 function meaningOf({ id, relation }: Definition): string {
-  return `${id}\n${relation.role}\n${relation.state}`
+  return `${id}\n${relation.state}`
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
+function isPending({ isOpen, pending }: Connection, definition: Definition): boolean {
+  const awaited = pending.get(definition.id)
+  return isOpen && awaited !== undefined && nameOf(awaited.definition) === nameOf(definition)
 }
 
 function refusalOf(work: () => void): RowcastError | undefined {
