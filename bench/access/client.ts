@@ -10,6 +10,7 @@ import {
   type Snapshot,
 } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
+import { Acknowledger } from '../../client/core/acknowledger.ts'
 import { now } from '../clock.ts'
 import type { Arrival } from './judge.ts'
 import { changeIn, channelOf } from './setting.ts'
@@ -30,8 +31,10 @@ export class AccessClient {
   readonly #socket: Socket
   readonly #arrivals: Arrival[]
   readonly #live: Promise<void>
+  readonly #acknowledger = new Acknowledger(acknowledgeMs, () =>
+    this.#socket.emit('ack', { position: this.#position }, () => undefined),
+  )
   #position = ''
-  #isToAcknowledge = false
 
   /** @param arrivals where it notes what arrives */
   constructor(url: string, user: number, arrivals: Arrival[]) {
@@ -46,6 +49,7 @@ export class AccessClient {
       auth: { sub: user },
     })
     this.#socket = socket
+    this.#acknowledger.start()
     socket.on('snapshot', (message: Snapshot) => this.#show(message))
     socket.on('batch', (message: Batch) => this.#apply(message))
     socket.on('ended', () => (this.endedAt = now()))
@@ -114,12 +118,7 @@ export class AccessClient {
 
   #moved(to: string): void {
     this.#position = to
-    if (this.#isToAcknowledge) return
-    this.#isToAcknowledge = true
-    setTimeout(() => {
-      this.#isToAcknowledge = false
-      this.#socket.emit('ack', { position: this.#position }, () => undefined)
-    }, acknowledgeMs)
+    this.#acknowledger.moved()
   }
 }
 

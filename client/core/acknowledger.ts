@@ -22,9 +22,9 @@ export class Acknowledger {
     globalThis.removeEventListener?.('pagehide', this.#flush)
   }
 
-  /** The position has moved. */
+  /** The position has moved, as that of all other clients may have: they do not all speak at once. */
   moved(): void {
-    if (this.#isRunning) this.#timer ??= setTimeout(this.#flush, this.#intervalMs)
+    if (this.#isRunning) this.#timer ??= setTimeout(this.#flush, this.#intervalMs * (0.5 + Math.random()))
   }
 
   readonly #flush = (): void => {
