@@ -181,8 +181,10 @@ function sightsSql(
 }
 
 /**
- * The keys of all rows of a relation that each of these sights sees, in their order, as of the open transaction's snapshot. In one
- * question; null if they have to be asked one after the other.
+ * The keys of all rows of a relation that each of these sights sees, as of the open transaction's snapshot. In one question; null
+ * if they have to be asked one after the other.
+ *
+ * Rows that are alike in what decides, as the messages of a channel, are seen by the same: one of them is asked for.
  */
 export async function allSeen(
   client: pg.ClientBase,
@@ -193,23 +195,35 @@ export async function allSeen(
   if (!join || sights.all.length === 0 || sights.valued.all.length < sights.all.length) return null
   const { branches, columns } = join
   const read = columns.map((column) => `t.${quote(column)}`)
-  const rows = `rowcast_rows as (select ${[...read, `${relation.keyExpression} as "rowcast key"`].join(', ')} from ${relation.sqlName} as t)`
-  const selects = branches.map(
+  const listed = [...read, `${relation.keyExpression} as key`, `row(${read.join(', ')})::text as deciding`]
+  const asked = [...columns.map((column) => `a.${quote(column)}`), 'a.deciding as "rowcast key"']
+  const tables = [
+    `rowcast_all as materialized (select ${listed.join(', ')} from ${relation.sqlName} as t)`,
+    `rowcast_rows as materialized (select distinct on (a.deciding) ${asked.join(', ')} from rowcast_all as a)`,
+  ]
+  const alike =
+    'select null::int8 as n, a.deciding, json_agg(a.key)::text as keys from rowcast_all as a group by a.deciding'
+  const seeing = branches.map(
     ({ joined, claims }) =>
-      `select ${claims.length > 0 ? 'b.n' : 'null::int8'} as n, array_agg(b.key) as keys from (${joined}) as b group by 1`,
+      `select ${claims.length > 0 ? 'b.n' : 'null::int8'}, b.key, null from (${joined}) as b`,
   )
   const told = sightsSql(join, sights, 1)
   await client.query('savepoint rowcast_join')
   try {
-    const { rows: found } = await client.query<{ n: string | null; keys: KeyText[] }>({
-      text: `with ${[rows, ...told.texts].join(', ')} ${selects.join(' union all ')}`,
+    const { rows: found } = await client.query<{ n: string | null; deciding: string; keys: string | null }>({
+      text: `with ${[...tables, ...told.texts].join(', ')} ${[alike, ...seeing].join(' union all ')}`,
       values: [...told.values],
     })
     await client.query('release savepoint rowcast_join')
+    const keysOf = new Map<string, KeyText[]>()
+    for (const { deciding, keys } of found)
+      if (keys !== null) keysOf.set(deciding, JSON.parse(keys) as KeyText[])
     const seen = sights.all.map(() => new Set<KeyText>())
-    for (const { n, keys } of found)
+    for (const { n, deciding, keys } of found) {
+      if (keys !== null) continue
       for (const set of n === null ? seen : seen.slice(Number(n) - 1, Number(n)))
-        for (const key of keys) set.add(key)
+        for (const key of keysOf.get(deciding) ?? []) set.add(key)
+    }
     return seen
   } catch (error) {
     if (!isRefusal(error)) throw error
