@@ -18,7 +18,6 @@ interface Table {
   /** Partitions without triggers of their own. */
   readonly newPartitions: readonly string[]
   readonly hasRowSecurity: boolean
-  readonly isForced: boolean
   readonly owner: string
   readonly policies: number
   /** Partitions with policies, though the table has none. */
@@ -41,7 +40,7 @@ const tablesSql = `
          has_table_privilege(event.keeper(), c.oid, 'select') and has_schema_privilege(event.keeper(), n.oid, 'usage') as "isReadable",
          (select m.is_captured from member as m where m.id = t.id and m.oid = c.oid) as "hasTriggers",
          array(select m.oid::regclass::text from member as m where m.id = t.id and m.oid <> c.oid and not m.is_captured order by 1) as "newPartitions",
-         c.relrowsecurity as "hasRowSecurity", c.relforcerowsecurity as "isForced", quote_ident(pg_get_userbyid(c.relowner)) as owner,
+         c.relrowsecurity as "hasRowSecurity", quote_ident(pg_get_userbyid(c.relowner)) as owner,
          (select count(*)::integer from pg_policy as p where p.polrelid = c.oid and p.polcmd in ('r', '*') and p.polpermissive) as policies,
          array(select m.oid::regclass::text from member as m join pg_class as x on x.oid = m.oid
                 where m.id = t.id and m.oid <> c.oid and x.relrowsecurity and not c.relrowsecurity order by 1) as "securedPartitions"
@@ -55,13 +54,31 @@ const tablesSql = `
 const secretWords =
   '(pass(word|wd|phrase)|secret|token|api_?key|private_?key|credential|(^|_)(pwd|salt|otp|pin|cvv|ssn)(_|$)|_hash$)'
 
+/** Such columns, and all that event.track() is to be told for them to be left out beside what is left out already. */
 const secretsSql = `
-  select quote_ident(a.attname) as column, array_agg(quote_ident(r.name) order by r.name) as roles
-    from pg_attribute as a cross join unnest($2::text[]) as r (name)
-   where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and a.attname ~* $3
-     and a.attname <> all (event.excepted_columns(a.attrelid))
-     and has_column_privilege(r.name, a.attrelid, a.attnum, 'select')
-   group by a.attname order by a.attname`
+  with
+    excepted as (select event.excepted_columns($1) as names),
+    secret as (
+      select a.attname::text as name, array_agg(quote_ident(r.name) order by r.name) as roles,
+             exists (select from pg_index as i where i.indrelid = $1 and i.indisprimary and a.attnum = any (i.indkey)) as is_key
+        from pg_attribute as a cross join unnest($2::text[]) as r (name)
+       where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and a.attname ~* $3
+         and a.attname <> all (array(select unnest(e.names) from excepted as e))
+         and has_column_privilege(r.name, a.attrelid, a.attnum, 'select')
+       group by a.attname, a.attnum
+    )
+  select quote_ident(s.name) as column, s.roles, s.is_key as "isKey",
+         format('%L', (select e.names from excepted as e) || array(select o.name from secret as o where not o.is_key order by o.name)) as except
+    from secret as s order by s.name`
+
+interface Secret {
+  readonly column: string
+  readonly roles: readonly string[]
+  /** Of the primary key: it names the rows, and cannot be left out. */
+  readonly isKey: boolean
+  /** The same for all of a table, as SQL writes it. */
+  readonly except: string
+}
 
 /** Whether tracked tables are captured in good order, and who sees what of them. */
 export async function checkTables(client: pg.ClientBase, roles: readonly ClientRole[]): Promise<Finding[]> {
@@ -208,14 +225,18 @@ async function checkSecrets(
   findings: Findings,
 ): Promise<void> {
   const names = roles.filter(({ exists, isSuperuser }) => exists && !isSuperuser).map((role) => role.name)
-  const { rows } = await client.query<{ column: string; roles: string[] }>(secretsSql, [
-    oid,
-    names,
-    secretWords,
-  ])
-  for (const { column, roles: readers } of rows)
+  const { rows } = await client.query<Secret>(secretsSql, [oid, names, secretWords])
+  const said = ({ column, roles: readers }: Secret) => `${column}, which ${readers.join(', ')} may read`
+  for (const secret of rows.filter(({ isKey }) => isKey))
     findings.hint(
-      `${name} column ${column} is named like a secret, and ${readers.join(', ')} may read it`,
-      `select event.track('${name.replaceAll("'", "''")}', "except" => '{${column}}');   -- kept out of the change log`,
+      `${name} has a key named like a secret, which cannot be left out since it names the rows: ${said(secret)}`,
     )
+  const secrets = rows.filter(({ isKey }) => !isKey)
+  const [first] = secrets
+  if (!first) return
+  // One statement says all: each call takes the place of what was left out before.
+  findings.hint(
+    `${name} has columns named like secrets: ${secrets.map(said).join('; ')}`,
+    `select event.track('${name.replaceAll("'", "''")}', "except" => ${first.except});   -- kept out of the change log`,
+  )
 }

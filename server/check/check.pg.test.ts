@@ -153,10 +153,34 @@ test('columns named like secrets are told, if somebody may read them', async () 
   expect(await problems()).toEqual([])
   await owner.query(`grant select (id, name, password_hash) on account to ${user}`)
   expect(await problems()).toEqual([
-    `hint public.account column password_hash is named like a secret, and ${user} may read it`,
+    `hint public.account has columns named like secrets: password_hash, which ${user} may read`,
   ])
   for (const finding of await check(server, [user])) if (finding.state === 'hint') await putRight(finding)
   expect(await problems()).toEqual([])
+})
+
+test('to leave out what is named like a secret, as it is said, keeps all else left out that was', async () => {
+  await owner.query(`
+    create table vault ("it's token" text, "{secret}, or ""so""" text, "back\\slash_salt" text, plain text, id int, pin int, primary key (id, pin));
+    grant select on vault to ${user}, ${other}; grant ${other} to ${role};
+    select event.track('vault', "except" => array['plain'])`)
+  const [key, secrets, ...rest] = (await check(server, [user])).filter(({ state }) => state === 'hint')
+  expect(rest).toEqual([])
+  expect(key).toMatchObject({
+    text: expect.stringMatching(/^public\.vault has a key named like a secret.*: pin, which /),
+    remedy: [],
+  })
+  expect(secrets?.text.match(/which \S+, \S+ may read/g)).toHaveLength(3)
+  expect(secrets?.remedy).toHaveLength(1)
+  if (secrets) await putRight(secrets)
+  const { rows } = await owner.query(`select event.excepted_columns('vault') as names`)
+  expect(rows[0].names.sort()).toEqual(
+    ['plain', `it's token`, '{secret}, or "so"', 'back\\slash_salt'].sort(),
+  )
+  expect(await problems()).toEqual([
+    expect.stringMatching(/^hint public\.vault has a key named like a secret/),
+  ])
+  await owner.query(`drop table vault; revoke ${other} from ${role}; select event.refresh_capture()`)
 })
 
 test('settings that would be in the way are told', async () => {
