@@ -181,6 +181,7 @@ async function serve(
   const farewell = new Farewell(io)
   const sessions = new SessionStore(pools.encoding, options.sessions)
   const definitions = new Definitions(pools.encoding)
+  const logUpkeep = new LogUpkeep({ pool: pools.encoding, logger })
   const following = new Following((code) => metrics.subscriptionEnded(code))
   const welcome = new Welcome({
     following,
@@ -200,6 +201,7 @@ async function serve(
     definitions,
     pool: pools.encoding,
     logger,
+    refreshCapture: () => logUpkeep.refreshCapture(),
     wake,
   })
   const policies = new PolicyWatch({ following, logger, wake })
@@ -246,7 +248,6 @@ async function serve(
     onEnd,
     onListening: () => void upkeep.run(),
   })
-  const logUpkeep = new LogUpkeep({ pool: pools.encoding, logger })
   await reader.start()
   upkeep.start()
   logUpkeep.start()

@@ -35,6 +35,7 @@ async function followingWhatChanges(write: (connection: Connection) => Promise<v
     pool,
     definitions: new Definitions(pool),
     wake: () => undefined,
+    refreshCapture: () => Promise.resolve(),
     welcome: { await: (waiting) => awaited.push(waiting) } as Pick<Welcome, 'await'> as Welcome,
     sessions: {
       addSubscriptions: () => write(connection),

@@ -30,6 +30,8 @@ export interface AccessWatchParts {
   readonly definitions: Definitions
   readonly pool: pg.Pool
   readonly logger: Logger
+  /** Never rejects. */
+  readonly refreshCapture: () => Promise<void>
   /** Brings the next boundary about. */
   readonly wake: () => void
 }
@@ -45,6 +47,7 @@ export class AccessWatch {
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
   #asking: Promise<void> = Promise.resolve()
+  #refreshing: Promise<void> = Promise.resolve()
 
   constructor(parts: AccessWatchParts) {
     this.#parts = parts
@@ -58,6 +61,7 @@ export class AccessWatch {
     this.#closing.abort()
     await this.#running
     await this.#asking
+    await this.#refreshing
   }
 
   /**
@@ -142,16 +146,16 @@ export class AccessWatch {
   }
 
   async #askAgain(relationIds: readonly number[]): Promise<boolean> {
-    const { following, pool, definitions, wake } = this.#parts
+    const { following, pool, definitions, refreshCapture, wake } = this.#parts
     const outdated = await this.#states.outdated(pool, following.relationsOf(relationIds))
     if (outdated.length === 0) return false
     const isOutdated = ({ definition: { relation } }: Feed<Audience>) =>
       outdated.some(({ id, state }) => relation.id === id && relation.state === state)
     const changed = [...following.feeds].filter(isOutdated)
     definitions.forget()
-    await pool.query('select event.refresh_capture()')
     await mapLimited(changed, feedsAtOnce, (feed) => this.#ask(feed))
     wake()
+    this.#refreshing = refreshCapture() // of whatever has been altered by now: nobody looks for that again soon
     return true
   }
 

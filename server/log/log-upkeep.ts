@@ -9,8 +9,8 @@ export interface LogUpkeepOptions {
 const intervalMs = 60_000
 
 /**
- * Has what is too old, or too much, taken out of the change log, as `event.retain()` says. Every server asks for
- * it; one at a time does it.
+ * Has what is too old, or too much, taken out of the change log, as `event.retain()` says; and the capture of what has been altered
+ * made anew. Every server asks for it; one at a time does it.
  */
 export class LogUpkeep {
   readonly #options: LogUpkeepOptions
@@ -36,8 +36,27 @@ export class LogUpkeep {
     await this.#running
   }
 
+  /** What has been altered is captured as rightly without, only slower. Never rejects. */
+  async refreshCapture(): Promise<void> {
+    const { pool, logger } = this.#options
+    const warn = ({ message }: { message?: string | undefined }) => logger.warn(message)
+    try {
+      const client = await pool.connect()
+      client.on('notice', warn)
+      try {
+        await client.query('select event.refresh_capture()')
+      } finally {
+        client.off('notice', warn)
+        client.release()
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'could not refresh the capture of changes; trying again later')
+    }
+  }
+
   async #run(): Promise<void> {
     const { pool, logger } = this.#options
+    await this.refreshCapture()
     try {
       const { rows } = await pool.query('select did, part, bytes, reason from event.tend_log()')
       for (const row of rows) logger.info(row, 'tended the change log')
