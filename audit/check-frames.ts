@@ -142,6 +142,7 @@ class FrameJudge {
     if (done) this.#arriving.delete(subscription)
     else this.#arriving.add(subscription)
     const relation = this.#relations.get(subscription)
+    if (relation === undefined) this.#found('unseen', `rows of ${subscription}, which it does not follow`, to)
     for (const [key, row] of rows) {
       if (relation !== undefined) this.#value(relation, key, row, to, to)
       this.#givenOf(subscription).add(key)
@@ -209,18 +210,23 @@ class FrameJudge {
     return false
   }
 
-  /** Of a row that it could read it may be told before, or without, being given it: it may have unsubscribed meanwhile. */
+  /**
+   * Of a row that it could read it may be told before, or without, being given it: it may have unsubscribed meanwhile. Which
+   * subscriptions the message names, if any, excuses nothing: what is meant for another session names that one's.
+   */
   #delete(relation: string, key: KeyText, ids: readonly string[], to: number): void {
-    const { history, counts } = this.#parts
-    counts.deletes++
-    for (const id of ids) {
-      if (this.#givenOf(id).delete(key) || !this.#relations.has(id)) continue
-      let couldRead = false
-      for (const identity of this.acting.identities)
-        for (const { rows } of history.sights(this.#toldOf, to, identity, relation))
-          couldRead ||= rows.has(key)
-      if (!couldRead) this.#found('foreign_delete', `${relation} ${key}, of ${id}`, to)
-    }
+    this.#parts.counts.deletes++
+    const others = ids.filter((id) => !this.#givenOf(id).delete(key))
+    if (ids.length > 0 && others.length === 0) return
+    if (this.#couldRead(relation, key, to)) return
+    this.#found('foreign_delete', `${relation} ${key}, of ${others.join(', ') || 'no subscription'}`, to)
+  }
+
+  #couldRead(relation: string, key: KeyText, to: number): boolean {
+    for (const identity of this.acting.identities)
+      for (const { rows } of this.#parts.history.sights(this.#toldOf, to, identity, relation))
+        if (rows.has(key)) return true
+    return false
   }
 
   #checkTexts(text: string, to: number): void {

@@ -70,7 +70,7 @@ function begun(rows: readonly Row[]): ClientRecord[] {
 function batch(commit: number, ...changes: object[]): ClientRecord {
   const told = changes.map((change) => ({ relation: 'public.doc', for: [0], ...change }))
   const transactions = [{ id: String(100 + commit), at: '', changes: told }]
-  const body = { to: positionOf(commit), subscriptions: [id], transactions }
+  const body = { to: positionOf(commit), subscriptions: [id, 'row:public.doc.2'], transactions }
   return { at: commit * 1_000 + 100, kind: 'received', text: message('batch', body) }
 }
 
@@ -136,10 +136,26 @@ test('what could have been seen between two statements of a transaction may be t
   expect(kindsIn(history, ...begun([first]), batch(1, ...told), held(1, [after]))).toEqual([])
 })
 
-test('the delete of a row is found that was never there for him who is told of it', () => {
+test.for([
+  ['one that the client follows', [0]],
+  ['one that it does not follow', [1]],
+  ['one that the message does not name', [2]],
+  ['none', []],
+])('the delete of a foreign row is found, whichever subscription it is told for: %s', ([, of]) => {
   const history = historyOf({ after: sights(sightOf([first])) }, { after: sights(sightOf([first])) })
-  const gone = { op: 'row_delete', key: '[2]' }
+  const gone = { op: 'row_delete', key: '[2]', for: of }
   expect(kindsIn(history, ...begun([first]), batch(1, gone))).toEqual(['foreign_delete'])
+})
+
+test('rows of a subscription that the client does not have are found', () => {
+  const history = historyOf({ after: sights(sightOf([])) })
+  const snapshot = { subscription: 'column:public.doc.id', to: positionOf(0), shape: '1', done: true }
+  const foreign: ClientRecord = {
+    at: 200,
+    kind: 'received',
+    text: message('snapshot', { ...snapshot, rows: [['[2]', { id: 2 }]] }),
+  }
+  expect(kindsIn(history, ...begun([]), foreign)).toEqual(['unseen'])
 })
 
 test('text is found in an error message', () => {
