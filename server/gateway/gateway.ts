@@ -119,11 +119,16 @@ export class Gateway {
     const requests = new Requests(socket, { handlers, usage, limits, metrics, logger })
     // Also what nobody listens for is answered, and counted.
     socket.onAny((event: unknown, ...args: unknown[]) => void requests.receive(event, args))
-    const stopWaiting = after(limits.attachWithinMs, () => {
-      if (this.#connections.has(socket) || !requests.isIdle) return
-      metrics.connectionEnded('not_attached')
-      socket.disconnect(true)
-    })
+    let stopWaiting: () => void
+    const wait = () => {
+      stopWaiting = after(limits.attachWithinMs, () => {
+        if (this.#connections.has(socket)) return
+        if (!requests.isIdle) return wait() // what it asks may yet attach it, or be refused
+        metrics.connectionEnded('not_attached')
+        socket.disconnect(true)
+      })
+    }
+    wait()
     socket.on('disconnect', () => {
       stopWaiting()
       this.#detach(socket)

@@ -304,6 +304,21 @@ test('who connects and does not attach is not kept', async () => {
   expect(stays.socket.connected).toBe(true)
 })
 
+test('who asks to attach when his time is over, and is refused, is not kept either', async () => {
+  await using at = await serving({ attachWithinMs: 500 })
+  const other = await at.database.connect()
+  await other.query('begin; lock event.session')
+  await using socket = new TestSocket(at.server.url)
+  const asked = socket.attach({ session: { id: '00000000-0000-4000-8000-000000000000', token: 'x' } })
+  await new Promise<void>((resolve) => socket.socket.on('connect', resolve))
+  await sleep(800)
+  expect(socket.socket.connected).toBe(true)
+  await other.query('rollback')
+  expect(await asked).toMatchObject({ ok: false, code: 'session_not_found' })
+  await untilGone(socket)
+  expect(await counted(at.server, 'rowcast_ended_connections_total', 'not_attached')).toBe(1)
+})
+
 /** A page that mounts so many at the same moment, before it has connected or after. */
 async function mounting(server: RowcastServer, count: number, isConnected: boolean): Promise<string[]> {
   const errors: string[] = []
