@@ -286,6 +286,45 @@ test('what is altered while somebody waits to begin begins as it is then', async
   expect(ann.messages.map(({ event }) => event)).not.toContain('ended')
 })
 
+test('what a view shows decides with it for whoever is shown rows by it: also of one that a function reads', async () => {
+  await at.sql(`
+    create table ward (id int primary key, nurse text);
+    create view nurses as select id, nurse from ward;
+    create view all_nurses as select * from nurses;
+    create function is_nurse(of_ward int) returns boolean language plpgsql stable as $$
+    begin
+      return exists (select from all_nurses where id = of_ward
+        and nurse = current_setting('request.jwt.claims', true)::json ->> 'sub');
+    end $$;
+    create table bed (id int primary key, ward int); alter table bed enable row level security;
+    create policy nurses on bed using (exists (select from nurses as n where n.id = bed.ward
+      and n.nurse = current_setting('request.jwt.claims', true)::json ->> 'sub'));
+    create table chart (id int primary key, ward int); alter table chart enable row level security;
+    create policy nurses on chart using (is_nurse(ward));
+    grant select on bed, chart, ward, nurses, all_nurses to ${at.role}; alter view nurses owner to ${at.role};
+    insert into ward values (1, 'ann'), (2, 'ann'), (3, 'bob');
+    insert into bed values (1, 1), (2, 2), (3, 3); insert into chart values (1, 1), (2, 2), (3, 3);
+    select event.track('ward'), event.track('bed'), event.track('chart')`)
+  for (const relation of ['bed', 'chart']) {
+    await using ann = await at.follow('ann', { kind: 'table', relation })
+    expect(ann.keys).toEqual(['[1]', '[2]'])
+    await at.sql('create or replace view nurses as select id, nurse from ward where id <> 2')
+    await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+    await at.sql(
+      `create or replace rule "_RETURN" as on select to nurses do instead select id, 'ann' as nurse from ward`,
+    )
+    await ann.until((changes) => changes.filter(({ op }) => op === 'row_insert').length === 2)
+    await at.sql(
+      'alter table ward enable row level security; alter view nurses set (security_invoker = true)',
+    )
+    await ann.until((changes) => changes.filter(({ op }) => op === 'row_delete').length === 4)
+    await at.sql(`alter table ward disable row level security;
+      create or replace view nurses as select id, nurse from ward`)
+    await ann.until((changes) => changes.filter(({ op }) => op === 'row_insert').length === 4)
+    expect(ann.messages.filter(({ event }) => event === 'ended')).toEqual([])
+  }
+})
+
 test('who leaves a table of members, which a function shows to members, is shown nobody of it any more', async () => {
   await at.sql(`
     create table crew (ship int, sailor text, primary key (ship, sailor)); alter table crew enable row level security;

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { readStates, type RelationInfo } from './catalogue.ts'
 
 // A text for each relation, the same for all roles, that is another one as soon as anything of what makes its state has changed, but for what policies
-// call by way of something else. Asked with each batch, so it adds up the transaction ids of catalogue rows, and looks into none.
+// call or read by way of something else. Asked with each batch, so it adds up the transaction ids of catalogue rows, and looks into none.
 const marksSql = `
   with
     relation as materialized (
@@ -25,6 +25,8 @@ const marksSql = `
          select c.xmin from pg_class as c where d.class = 'pg_class'::regclass and c.oid = d.oid
          union all
          select a.xmin from pg_attribute as a where d.class = 'pg_class'::regclass and a.attrelid = d.oid and a.attnum > 0
+         union all
+         select w.xmin from pg_rewrite as w where d.class = 'pg_class'::regclass and w.ev_class = d.oid
          union all
          select f.xmin from pg_proc as f where d.class = 'pg_proc'::regclass and f.oid = d.oid
        ) as x

@@ -1,6 +1,6 @@
 -- A short text that changes whenever row security may come to show something else without a row having changed: with the
--- policies, with any function of an application's, which a policy may call by way of
--- another, and with the rights to a relation that a policy reads, its shape and its being tracked.
+-- policies, with any function and any view of an application's, which a policy may read by way of another, with the rights to a
+-- relation that is tracked or that a policy reads, and of the latter also with the shape and with whether it is tracked.
 --
 -- It is asked for several times a second: what it looks at is found by indexes, its plan is kept, and of what is only ever
 -- replaced, the version is enough.
@@ -23,10 +23,17 @@ begin
         where f.oid >= 16384 and f.pronamespace not in ('event'::regnamespace, 'meta'::regnamespace)
       ),
       (
+        -- What a view reads is its rule's; whose rights it reads by, its own.
+        select string_agg(w.oid || '/' || w.xmin::text || '/' || c.xmin::text, ' ' order by w.oid)
+        from pg_catalog.pg_rewrite as w
+        join pg_catalog.pg_class as c on c.oid = w.ev_class
+        where w.oid >= 16384 and c.relkind = 'v' and c.relnamespace not in ('event'::regnamespace, 'meta'::regnamespace)
+      ),
+      (
         select string_agg(
           concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, t.id),
           ' ' order by c.oid)
-        from relation as r
+        from (select r.oid from relation as r union select t.oid from event.tracked_relation as t) as r
         join pg_catalog.pg_class as c on c.oid = r.oid
         left join event.tracked_relation as t on t.oid = c.oid
       ),
