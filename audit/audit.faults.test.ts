@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runRowcast } from '../test/rowcast-process.ts'
+import { runRowcast, startRowcast } from '../test/rowcast-process.ts'
 import { startTestServer, testServer } from '../test/server.ts'
 import type { AuditOutcome } from './audit.ts'
 import { describe } from './findings.ts'
@@ -28,14 +28,28 @@ test(
     expect(counts.changesOfRights).toBeGreaterThan(0)
     expect(counts.values).toBeGreaterThan(100)
     expect(counts.comparedRows).toBeGreaterThan(50)
-
-    const client = new pg.Client(url)
-    await client.connect()
-    const { rows } = await client.query(
-      `select datname as name from pg_database where datname like 'rowcast\\_audit\\_%'
-       union all select rolname from pg_roles where rolname like 'rowcast\\_audit\\_%'`,
-    )
-    await client.end()
-    expect(rows).toEqual([])
+    expect(await madeByAudits()).toEqual([])
   },
 )
+
+test('interrupted in the midst of a world, it ends, and leaves nothing behind', async () => {
+  await using audit = startRowcast(['audit', '--database', testServer().url, '--seconds', '600'])
+  const worlds = /^rowcast_audit_.*_run$/
+  await expect.poll(madeByAudits, { timeout: 60_000 }).toContainEqual(expect.stringMatching(worlds))
+
+  audit.child.kill('SIGINT')
+  expect(await audit.exitCode(), audit.output).toBe(130)
+  expect(await madeByAudits()).toEqual([])
+})
+
+/** Names of databases and roles. */
+async function madeByAudits(): Promise<string[]> {
+  const client = new pg.Client(testServer().url)
+  await client.connect()
+  const { rows } = await client.query<{ name: string }>(
+    `select datname as name from pg_database where datname like 'rowcast\\_audit\\_%'
+     union all select rolname from pg_roles where rolname like 'rowcast\\_audit\\_%'`,
+  )
+  await client.end()
+  return rows.map(({ name }) => name)
+}

@@ -18,6 +18,8 @@ export interface AuditOptions {
   /** One of these is enough: then no further world is begun. */
   readonly until?: readonly Finding['kind'][]
   readonly onRun?: (outcome: Outcome) => void
+  /** Once it is aborted no world is begun, and the one that there is is given up: the outcome is of those before. */
+  readonly signal?: AbortSignal
 }
 
 /** What was found, and by which seed it is found again. */
@@ -55,12 +57,14 @@ export async function audit(options: AuditOptions): Promise<AuditOutcome> {
   const elapsed = (): number => (performance.now() - start) / 1000
   const counts = noCounts()
   const found: SeededFinding[] = []
+  const { signal = new AbortController().signal } = options
   let runs = 0
   do {
     const seed = options.seed + runs
     const outcome = await scratch.with(seed, (place) =>
-      run({ ...defaultSize, ...options.size, seed, ...place }),
+      run({ ...defaultSize, ...options.size, seed, ...place, signal }),
     )
+    if (!outcome) break
     runs++
     for (const name of Object.keys(counts) as (keyof Counts)[]) counts[name] += outcome.counts[name]
     found.push(...outcome.findings.map((finding) => ({ ...finding, seed })))

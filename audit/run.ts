@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly graceMs: number
   /** How long everybody may take to come to rest. */
   readonly restMs: number
+  /** Once it is aborted everybody stops as soon as he can, and nothing is judged. */
+  readonly signal: AbortSignal
 }
 
 export interface Outcome extends Verdict {
@@ -48,15 +50,15 @@ export interface Outcome extends Verdict {
   readonly commits: readonly Committed[]
 }
 
-/** One random world: everything at once for some seconds, then rest, then judgement. */
-export async function run(options: RunOptions): Promise<Outcome> {
-  const { seed, database, graceMs } = options
+/** One random world: everything at once for some seconds, then rest, then judgement. Undefined: it has been given up. */
+export async function run(options: RunOptions): Promise<Outcome | undefined> {
+  const { seed, database, graceMs, signal } = options
   const world = randomWorld(seed, options.roles)
   await using connections = new Connections(database)
   const admin = await connections.open()
   for (const sql of [seenFunction, ...world.setup]) await admin.query(sql)
   const recorder = new Recorder(new Observer(world.identities, world.tables))
-  await writeBeginning(admin, recorder, world)
+  await writeBeginning(admin, recorder, world, signal)
 
   await using server = await startServer(options.serverDatabase ?? database, world.identities)
   const clients = startClients(world, server.url)
@@ -70,6 +72,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   try {
     await bustle(options, world, recorder, clients, connections)
     const restless = await rest(admin, clients, recorder, options)
+    if (signal.aborted) return undefined
     for (const client of clients) client.rest()
     const parts = {
       history: new History(recorder.commits),
@@ -91,19 +94,24 @@ export async function run(options: RunOptions): Promise<Outcome> {
   }
 }
 
-async function writeBeginning(admin: pg.Client, recorder: Recorder, world: World): Promise<void> {
+async function writeBeginning(
+  admin: pg.Client,
+  recorder: Recorder,
+  world: World,
+  signal: AbortSignal,
+): Promise<void> {
   const random = randomFrom(world.seed, 'beginning')
   await recorder.begin(admin)
   const start = performance.now()
   // As everybody writes, until there is something to begin with.
   await writeRows(admin, recorder, random, world.tables, () => {
-    return recorder.commits.length > 40 || performance.now() - start > 3_000
+    return signal.aborted || recorder.commits.length > 40 || performance.now() - start > 3_000
   })
 }
 
 /** Writers write, an administrator changes rights, clients come and go. */
 async function bustle(
-  { writers, calm, changes, longestMs, seed }: RunOptions,
+  { writers, calm, changes, longestMs, seed, signal }: RunOptions,
   world: World,
   recorder: Recorder,
   clients: readonly AuditedClient[],
@@ -112,7 +120,7 @@ async function bustle(
   const deadline = performance.now() + longestMs
   let end = Infinity
   const isOver = (commits = end): boolean =>
-    performance.now() > deadline || recorder.commits.length >= commits
+    signal.aborted || performance.now() > deadline || recorder.commits.length >= commits
   const write = async (i: number): Promise<void> => {
     const random = randomFrom(seed, `writer ${i}`)
     await writeRows(await connections.open(), recorder, random, world.tables, () => isOver())
@@ -207,17 +215,18 @@ async function rest(
   admin: pg.Client,
   clients: readonly AuditedClient[],
   { commits }: Recorder,
-  { graceMs, restMs }: RunOptions,
+  { graceMs, restMs, signal }: RunOptions,
 ): Promise<Finding[]> {
   const changedAt = commits.findLast(({ isUnlogged }) => isUnlogged)?.committedAt ?? 0
-  await sleep(Math.max(0, changedAt + graceMs - Date.now()))
+  await sleep(Math.max(0, changedAt + graceMs - Date.now()), undefined, { signal }).catch(() => undefined)
   for (const client of clients) client.connect()
   await admin.query(`insert into ${markerRelation} values (1)`)
   const deadline = performance.now() + restMs
   let restless = clients
   while (
     (restless = restless.filter((client) => !client.hasCome(1))).length > 0 &&
-    performance.now() < deadline
+    performance.now() < deadline &&
+    !signal.aborted
   )
     await sleep(10)
   return restless.map((client) => ({

@@ -16,6 +16,7 @@ test.for([
   ['untrack', 'Takes capture off'],
   ['sessions', 'until it expires or is ended'],
   ['log', 'Whoever comes back later'],
+  ['audit', 'in databases and roles of its own'],
 ])('%s --help says what it does, with an example, and exits with 0', async ([command = '', words]) => {
   const { code, output } = await runRowcast([command, '--help'])
   expect(output).toContain(words)
@@ -31,6 +32,7 @@ test.for([
   [['sessions', 'end']],
   [['sessions', '--limit', '0']],
   [['log', 'retain']],
+  [['audit', '--seconds', 'soon']],
 ])('a wrong command line exits with 2: %s', async ([args = []]) => {
   const { code } = await runRowcast(args)
   expect(code).toBe(2)
