@@ -162,7 +162,7 @@ async function serve(
   let closing: Promise<void> | undefined
   const io: GatewayServer = new Server({
     path: options.path ?? defaultPath,
-    parser: encodedJsonParser,
+    parser: encodedJsonParser(() => metrics.connectionEnded('invalid_packet')),
     destroyUpgrade: false, // other upgrades on this HTTP server are not ours to end
     serveClient: false,
     // A network that has gone silent is noticed by both sides within 30 s; a slow one has 20 s for what is on its way.
@@ -255,7 +255,7 @@ async function serve(
   policies.start()
   endings.start()
   io.attach(options.httpServer)
-  guardIntake(io, { limits, metrics, logger })
+  guardIntake(io, { limits, metrics, logger, usageOf: (connection) => gateway.usageOf(connection) })
   logger.info('reading the change log')
 
   const close = async () => {

@@ -23,5 +23,21 @@ class Encoder extends parser.Encoder {
   }
 }
 
-/** For Socket.IO's `parser` option on the server. Clients need none. */
-export const encodedJsonParser = { Encoder, Decoder: parser.Decoder }
+/**
+ * For Socket.IO's `parser` option on the server. Clients need none.
+ *
+ * @param onInvalid is called for what is no packet: Socket.IO ends the connection that it came over, and says nothing
+ */
+export function encodedJsonParser(onInvalid: () => void) {
+  class Decoder extends parser.Decoder {
+    override add(data: unknown): void {
+      try {
+        super.add(data)
+      } catch (error) {
+        onInvalid()
+        throw error
+      }
+    }
+  }
+  return { Encoder, Decoder }
+}

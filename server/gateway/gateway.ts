@@ -1,3 +1,4 @@
+import type { Socket as EngineSocket } from 'engine.io'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
 import { parsePosition } from '../../shared/position.ts'
@@ -365,9 +366,14 @@ export class Gateway {
     this.#parts.logger.warn({ err: reason }, 'a client was told that there is no such thing')
   }
 
+  /** What the identity has that has come in over a connection of Engine.IO. */
+  usageOf(connection: EngineSocket): Usage | undefined {
+    return this.#usages.of(connection)
+  }
+
   /** What a connection may yet follow. */
   allowanceOf(connection: Connection): Allowance {
-    const usage = this.#usages.of(connection.socket)
+    const usage = this.usageOf(connection.socket.conn)
     return this.#allowanceOf(usage ?? { sockets: new Set() }, connection.session)
   }
 

@@ -5,6 +5,7 @@ import { createClient } from '../../client/core/index.ts'
 import { defaultPath, protocolVersion, type Subscribed } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { startOnNewDatabase, type RowcastServer } from '../../test/rowcast-server.ts'
+import { RawWebSocket } from '../../test/raw-websocket.ts'
 import { TestSocket } from '../../test/socket.ts'
 import type { Limits } from './limits.ts'
 
@@ -294,6 +295,58 @@ test('who sends binary messages, a flood or too much at once is cut off', async 
   await bystander.until((changes) => changes.length === 1)
 })
 
+test('what a user sends is limited over all his connections, and for nobody else', async () => {
+  await using at = await serving({ bytesPerSecondPerIdentity: 2_000 })
+  const send = async (socket: TestSocket, times: number) => {
+    for (let i = 0; i < times; i++) socket.socket.emit('ack', 'x'.repeat(5_000))
+    return socket.request('ack', {}).catch(() => undefined)
+  }
+  await using first = await attached(at.server, 'ann')
+  await using second = await attached(at.server, 'ann')
+  await using other = await attached(at.server, 'bob')
+  await using nobody = await attached(at.server)
+  await using another = await attached(at.server)
+  for (const socket of [first, other, nobody, another])
+    expect(await send(socket, 3)).toMatchObject({ code: 'invalid_message' })
+  void send(second, 10)
+  await untilGone(second)
+  expect(await counted(at.server, 'rowcast_ended_connections_total', 'too_many_bytes')).toBe(1)
+  for (const { socket } of [first, other, nobody, another]) expect(socket.connected).toBe(true)
+})
+
+test('text that is no packet ends the connection, and is counted', async () => {
+  await using at = await serving({})
+  const senseless = ['', 'hello', '9', '2{}', '2["connect"]', '2[', '3{"a":1}', '\0']
+  for (const [i, text] of senseless.entries()) {
+    await using socket = await attached(at.server)
+    socket.socket.io.engine.write(text)
+    await untilGone(socket)
+    expect(await counted(at.server, 'rowcast_ended_connections_total', 'invalid_packet'), text).toBe(i + 1)
+  }
+  using stranger = await RawWebSocket.open(at.server.port, `${defaultPath}/`) // and before he has said who he is
+  stranger.sendFrame('4hello')
+  await expect
+    .poll(() => counted(at.server, 'rowcast_ended_connections_total', 'invalid_packet'))
+    .toBe(senseless.length + 1)
+})
+
+test('who is refused and asks again and again is cut off, however he asks', async () => {
+  let asked = 0
+  const authenticate = () => {
+    asked += 1
+    throw new Error('nobody is let in')
+  }
+  await using at = await startOnNewDatabase(table, { authenticate })
+  for (const text of ['0', ' ', '\n']) {
+    asked = 0
+    using socket = await RawWebSocket.open(at.server.port, `${defaultPath}/`)
+    for (let i = 0; i < 100; i++) socket.sendFrame(`4${text}`)
+    await expect.poll(() => socket.isOpen).toBe(false)
+    expect(asked, JSON.stringify(text)).toBeLessThan(50)
+  }
+  expect(await counted(at.server, 'rowcast_ended_connections_total', 'too_fast')).toBe(3)
+})
+
 test('who connects and does not attach is not kept', async () => {
   await using at = await serving({ attachWithinMs: 300 })
   await using idle = new TestSocket(at.server.url)
@@ -378,4 +431,18 @@ test('who cannot have a WebSocket polls, under the same limits', async () => {
   expect(await counted(at.server, 'rowcast_ended_connections_total', 'invalid_packet')).toBe(1)
   expect(socket.connected).toBe(true)
   socket.disconnect()
+})
+
+test('a message that is too large ends the connection of who polls', async () => {
+  await using at = await serving({ messageBytes: 15_000 })
+  const polled = (query = '', body?: string) =>
+    fetch(`${at.server.url}${defaultPath}/?EIO=4&transport=polling${query}`, {
+      ...(body !== undefined && { method: 'POST', body }),
+    })
+  const { sid } = JSON.parse((await (await polled()).text()).slice(1)) as { sid: string }
+  expect((await polled(`&sid=${sid}`, '40')).status).toBe(200)
+  await polled(`&sid=${sid}`, `42["ack","${'x'.repeat(20_000)}"]`).catch(() => undefined)
+  await expect.poll(() => counted(at.server, 'rowcast_ended_connections_total', 'message_too_large')).toBe(1)
+  const answer = await polled(`&sid=${sid}`)
+  expect(await answer.json()).toMatchObject({ message: 'Session ID unknown' })
 })

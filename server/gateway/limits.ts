@@ -55,6 +55,8 @@ export interface Limits {
   readonly messageBytes: number
   /** Characters that a connection sends, in the long run; ten times as many at once. Beyond, it is ended. Default: 500,000. */
   readonly bytesPerSecond: number
+  /** Characters that an identity sends, in the same way. Beyond, the connection that they come over is ended. Default: 2.5 million. */
+  readonly bytesPerSecondPerIdentity: number
   /** Messages in a row that make no sense, after which the connection is ended. Default: 100. */
   readonly invalidMessages: number
   /** A connection that has not attached within so many milliseconds is ended. Default: 30,000. */
@@ -81,6 +83,7 @@ const defaults: Limits = {
   pendingRequests: 3_000,
   messageBytes: 1_000_000,
   bytesPerSecond: 500_000,
+  bytesPerSecondPerIdentity: 2_500_000,
   invalidMessages: 100,
   attachWithinMs: 30_000,
 }

@@ -1,3 +1,11 @@
+/** A second's worth of bytes is no measure for a page that comes back and says all that it follows. */
+const bytesAtOnceFactor = 10
+
+/** For characters that somebody sends. */
+export function byteBucket(perSecond: number): TokenBucket {
+  return new TokenBucket(perSecond, perSecond * bytesAtOnceFactor)
+}
+
 /** Lets so much through in the long run, and more at once after a rest. */
 export class TokenBucket {
   readonly #perSecond: number

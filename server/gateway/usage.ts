@@ -1,10 +1,11 @@
+import type { Socket as EngineSocket } from 'engine.io'
 import { RowcastError } from '../../shared/errors.ts'
 import { ownerOf, type Identity } from '../session/identity.ts'
 import { connectError, type ConnectError } from './authenticate.ts'
 import type { GatewaySocket } from './connection.ts'
 import { Lane } from './lane.ts'
 import type { Limits } from './limits.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { byteBucket, TokenBucket } from './token-bucket.ts'
 
 /** So many requests of one identity are worked on at once: the connections to the database are everybody's. */
 const requestsAtOnce = 16
@@ -13,17 +14,24 @@ const requestsAtOnce = 16
 export class Usage {
   readonly sockets = new Set<GatewaySocket>()
   readonly messages: TokenBucket
+  readonly bytes: TokenBucket
   readonly lane = new Lane(requestsAtOnce)
 
-  constructor({ messagesPerSecondPerIdentity, messagesAtOncePerIdentity }: Limits) {
-    this.messages = new TokenBucket(messagesPerSecondPerIdentity, messagesAtOncePerIdentity)
+  constructor(limits: Limits) {
+    this.messages = new TokenBucket(limits.messagesPerSecondPerIdentity, limits.messagesAtOncePerIdentity)
+    this.bytes = byteBucket(limits.bytesPerSecondPerIdentity)
+  }
+
+  /** Nothing that was sent counts any more. */
+  get isRested(): boolean {
+    return this.messages.isFull && this.bytes.isFull
   }
 }
 
 /** Who uses how much. Connections of a role without a claim `sub` may be anybody's: each is counted by itself. */
 export class Usages {
   readonly #usages = new Map<string, Usage>()
-  readonly #bySocket = new WeakMap<GatewaySocket, Usage>()
+  readonly #byConnection = new WeakMap<EngineSocket, Usage>()
   readonly #limits: Limits
 
   constructor(limits: Limits) {
@@ -48,7 +56,7 @@ export class Usages {
     const name = nameOf(socket.data.identity)
     const usage = (name === undefined ? undefined : this.#usages.get(name)) ?? new Usage(this.#limits)
     usage.sockets.add(socket)
-    this.#bySocket.set(socket, usage)
+    this.#byConnection.set(socket.conn, usage)
     if (name !== undefined) this.#usages.set(name, usage)
     socket.on('disconnect', () => {
       usage.sockets.delete(socket)
@@ -57,16 +65,16 @@ export class Usages {
     return usage
   }
 
-  /** Of a socket that has entered. */
-  of(socket: GatewaySocket): Usage | undefined {
-    return this.#bySocket.get(socket)
+  /** Of who has entered over a connection. */
+  of(connection: EngineSocket): Usage | undefined {
+    return this.#byConnection.get(connection)
   }
 
   /** Not at once: who leaves and comes back has used what it had used. */
   #forgetLater(name: string, usage: Usage): void {
     const forget = () => {
       if (usage.sockets.size > 0 || this.#usages.get(name) !== usage) return
-      if (usage.messages.isFull) this.#usages.delete(name)
+      if (usage.isRested) this.#usages.delete(name)
       else this.#forgetLater(name, usage)
     }
     setTimeout(forget, forgetMs).unref()
