@@ -1,5 +1,7 @@
 import type pg from 'pg'
+import { io } from 'socket.io-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { defaultPath } from '../../shared/protocol.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { startRowcast, type RowcastServer } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
@@ -392,4 +394,32 @@ test('a relation that gets another shape while it is followed', async () => {
   await sql.query(`alter table changing add column b int default 7`)
   const snapshot = await socket.next('snapshot', (m) => m.rows.some(([, row]) => 'b' in row))
   expect(snapshot.rows).toEqual([['[1]', { id: 1, a: 'x', b: 7 }]])
+})
+
+test('a page of another origin is not let in by any transport, and is counted; one of an origin that is named is', async () => {
+  await using naming = await startRowcast(database, { allowedOrigins: ['https://app.example.org'] })
+  const isLetIn = async (origin: string, transport: string) => {
+    const options = { path: defaultPath, transports: [transport], reconnection: false, forceNew: true }
+    const socket = io(naming.url, { ...options, extraHeaders: { origin } })
+    try {
+      return await new Promise<boolean>((resolve) => {
+        socket.on('connect', () => resolve(true))
+        socket.on('connect_error', () => resolve(false))
+      })
+    } finally {
+      socket.disconnect()
+    }
+  }
+  const refused = async () => {
+    const metric = await naming.rowcast.metrics.getSingleMetric('rowcast_refused_connections_total')?.get()
+    return metric?.values.find(({ labels }) => labels['reason'] === 'origin')?.value ?? 0
+  }
+  for (const transport of ['websocket', 'polling']) {
+    expect(await isLetIn(naming.url, transport)).toBe(true)
+    expect(await isLetIn('https://app.example.org', transport)).toBe(true)
+    const before = await refused()
+    for (const origin of ['https://evil.example', 'https://app.example.org.evil.example', 'null'])
+      expect(await isLetIn(origin, transport), `${origin} by ${transport}`).toBe(false)
+    expect(await refused()).toBe(before + 3)
+  }
 })
