@@ -62,7 +62,7 @@ export async function startRowcast(
  * Who comes back goes on from the log only if his position is after all that gave him his rights, and after whatever ran
  * beside that: other tests do.
  */
-async function untilRightsAreOld(url: string): Promise<void> {
+export async function untilRightsAreOld(url: string): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
   try {
@@ -73,7 +73,7 @@ async function untilRightsAreOld(url: string): Promise<void> {
           rows[0].xid,
         ])
       ).rows[0].is_old
-    for (let tries = 0; tries < 100 && !(await isOld()); tries++) await sleep(100)
+    for (let tries = 0; tries < 300 && !(await isOld()); tries++) await sleep(100)
   } finally {
     await client.end()
   }

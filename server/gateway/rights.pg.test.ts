@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startOnNewDatabase } from '../../test/rowcast-server.ts'
+import { startOnNewDatabase, untilRightsAreOld } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
 
 const tableA = { kind: 'table', relation: 'a' } as const
@@ -64,6 +64,7 @@ test('who says he has been there since before he had the right is not told of wh
   await at.admin.query(`insert into a values (1, 'secret')`)
   await at.admin.query(`update a set text = 'plain'`)
   await at.admin.query(`grant select on a to ${role}`)
+  await untilRightsAreOld(at.database.url)
   await using granted = new TestSocket(at.server.url, { role })
   await granted.attach({ subscriptions: [{ subscription: tableA }] })
   const { shape: held } = await granted.next('snapshot')
