@@ -496,3 +496,180 @@ test('who joins others, while who sees what is about to be asked again, is told 
     await second.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
   }
 })
+
+test("who follows a partitioned table is shown what its own policies show, whatever its partitions' are", async () => {
+  await at.sql(`
+    create table post (id int, year int, owner text, body text, primary key (year, id)) partition by list (year);
+    create table post_old partition of post for values in (2019, 2020);
+    create table post_new partition of post for values in (2021, 2022) partition by list (year);
+    create table post_2021 partition of post_new for values in (2021);
+    create table post_2022 partition of post_new for values in (2022);
+    alter table post enable row level security;
+    create policy mine on post using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
+    alter table post_old enable row level security; alter table post_old force row level security;
+    alter table post_new enable row level security;
+    create policy all_rows on post_new using (true);
+    alter table post_2022 enable row level security;
+    create policy all_rows on post_2022 using (true);
+    grant select on post to ${at.role};
+    insert into post values (1, 2020, 'ann', ''), (2, 2021, 'bob', ''), (3, 2022, 'ann', '');
+    select event.track('post')`)
+  const subscriptions: Subscription[] = [
+    { kind: 'table', relation: 'post' },
+    { kind: 'table', relation: 'post', where: { column: 'year', op: 'gt', value: 2000 } },
+    { kind: 'table', relation: 'post', orderBy: [{ column: 'id', direction: 'asc' }], limit: 50 },
+  ]
+  for (const subscription of subscriptions) {
+    await using ann = await at.follow('ann', subscription)
+    await using bob = await at.follow('bob', subscription)
+    expect([ann.keys.toSorted(), bob.keys]).toEqual([['[2020,1]', '[2022,3]'], ['[2021,2]']])
+    const toldOf = async (sql: string, ...more: string[]) => {
+      const before = [ann, bob].map((socket) => told(socket).length)
+      await at.sql(`begin; ${sql}; commit`)
+      for (const each of more) await at.sql(each)
+      for (const [op, sync] of [
+        ['row_insert', `insert into post values (9, 2020, 'ann', ''), (9, 2021, 'bob', '')`],
+        ['row_delete', 'delete from post where id = 9'],
+      ]) {
+        await at.sql(sync ?? '')
+        for (const socket of [ann, bob])
+          await socket.until((changes) =>
+            changes.some((change) => change.op === op && change.key.endsWith(',9]')),
+          )
+      }
+      const shown = [ann, bob].map((socket, n) =>
+        told(socket)
+          .slice(before[n])
+          .map((text) => text.split(' ').slice(0, 2).join(' '))
+          .filter((text) => !text.endsWith(',9]')),
+      )
+      for (const socket of [ann, bob]) socket.messages.length = 0
+      return shown
+    }
+    expect(await toldOf(`insert into post values (4, 2019, 'ann', ''), (5, 2022, 'bob', '')`)).toEqual([
+      ['row_insert [2019,4]'],
+      ['row_insert [2022,5]'],
+    ])
+    // Written to a partition itself.
+    expect(await toldOf(`update post_2022 set owner = 'bob' where id = 3`)).toEqual([
+      ['row_delete [2022,3]'],
+      ['row_insert [2022,3]'],
+    ])
+    // To another partition, to another one with another owner, and there and back.
+    expect(await toldOf(`update post set year = 2022 where id = 4`)).toEqual([
+      ['row_delete [2019,4]', 'row_insert [2022,4]'],
+      [],
+    ])
+    expect(await toldOf(`update post set year = 2021, owner = 'bob' where id = 4`)).toEqual([
+      ['row_delete [2022,4]'],
+      ['row_insert [2021,4]'],
+    ])
+    expect(
+      await toldOf(
+        `update post set year = 2020, body = 'moved' where id = 2; update post set year = 2021 where id = 2`,
+      ),
+    ).toEqual([[], ['row_delete [2021,2]', 'row_insert [2021,2]']])
+    // What becomes of a partition's policies is nothing to them.
+    expect(
+      await toldOf(
+        `alter table post_2021 enable row level security; drop policy all_rows on post_2022`,
+        `update post set body = 'seen' where id = 5`,
+      ),
+    ).toEqual([[], ['field_update [2022,5]']])
+    expect((await toldOf(`truncate post_2021`)).map((each) => each.toSorted())).toEqual([
+      [],
+      ['row_delete [2021,2]', 'row_delete [2021,4]'],
+    ])
+    await at.sql(`alter table post_2021 disable row level security; create policy all_rows on post_2022 using (true);
+      truncate post; insert into post values (1, 2020, 'ann', ''), (2, 2021, 'bob', ''), (3, 2022, 'ann', '')`)
+  }
+})
+
+test('a partition is not followed by itself', async () => {
+  await at.sql(`
+    create table visit (id int primary key) partition by list (id); create table visit_1 partition of visit for values in (1);
+    grant select on visit, visit_1 to ${at.role}; select event.track('visit')`)
+  await using ann = new TestSocket(at.server.url, { role: at.role, sub: 'ann' })
+  await ann.attach()
+  const followed = ann.subscribe({ kind: 'table', relation: 'visit_1' })
+  await expect(followed).rejects.toThrow('visit_1 is not tracked')
+  await expect(at.sql(`select event.track('visit_1')`)).rejects.toThrow('it is a partition')
+})
+
+test.each([
+  [
+    'a policy',
+    'exists (select from guest_1 as g where g.party = room.party and g.person = my_name())',
+    'room',
+  ],
+  [
+    'the same of the partitioned table',
+    'exists (select from guest as g where g.party = hall.party and g.person = my_name())',
+    'hall',
+  ],
+  ['a function that a policy calls', 'is_guest(party)', 'lobby'],
+])('whoever reads a partition reads it by the policies of the partition: %s', async (_, condition, table) => {
+  await at.sql(`
+    create function my_name() returns text language sql stable as
+      $$ select current_setting('request.jwt.claims', true)::json ->> 'sub' $$;
+    create table guest (party int, person text, status text, primary key (party, person)) partition by range (party);
+    create table guest_1 partition of guest for values from (0) to (100);
+    create table guest_2 partition of guest for values from (100) to (200);
+    create function is_guest(of_party int) returns boolean language plpgsql stable as $$
+    begin return exists (select from public.guest_1 as g where g.party = of_party and g.person = my_name()); end $$;
+    alter table guest enable row level security; create policy any_one on guest using (status <> 'gone');
+    alter table guest_1 enable row level security; create policy comes on guest_1 using (status = 'comes');
+    create table ${table} (id int primary key, party int); alter table ${table} enable row level security;
+    create policy guests on ${table} using (${condition});
+    grant select on ${table}, guest, guest_1 to ${at.role};
+    insert into guest values (1, 'ann', 'comes'), (2, 'ann', 'late'), (3, 'ann', 'gone'), (101, 'ann', 'comes'), (1, 'bob', 'comes');
+    insert into ${table} values (1, 1), (2, 2), (3, 3), (101, 101);
+    select event.track('${table}'), event.track('guest')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: table })
+  const shownToAnn = async () => {
+    await at.sql(`begin; set local role ${at.role}; set local request.jwt.claims = '{"sub":"ann"}'`)
+    const { rows } = await at.sql(`select id from ${table} order by id`)
+    await at.sql('rollback')
+    return rows.map(({ id }) => `[${id}]`)
+  }
+  const held = new Set(ann.keys)
+  let taken = 0
+  const holds = async () => {
+    const expected = await shownToAnn()
+    await ann.until((changes) => {
+      for (const { op, key } of changes.slice(taken))
+        if (op === 'row_delete') held.delete(key)
+        else held.add(key)
+      taken = changes.length
+      return JSON.stringify([...held].toSorted()) === JSON.stringify(expected.toSorted())
+    })
+    return expected
+  }
+  const seen = [await holds()]
+  for (const sql of [
+    `insert into guest values (3, 'bob', 'comes')`,
+    `update guest set status = 'comes' where person = 'ann' and party < 100`,
+    `update guest_1 set status = 'late' where party = 2`,
+    `delete from guest_1 where party = 1 and person = 'ann'`,
+    `update guest set party = 1 where party = 101`,
+    `update guest set party = 101 where party = 1 and person = 'ann'`,
+    `alter policy comes on guest_1 using (status <> 'gone')`,
+    `alter table guest_1 disable row level security`,
+    `alter policy any_one on guest using (false)`,
+    `update guest_1 set party = 50 where person = 'ann' and party = 2`,
+    `alter table guest detach partition guest_1`,
+    `insert into guest_1 values (1, 'ann', 'comes')`,
+    `truncate guest_1`,
+  ]) {
+    await at.sql(sql)
+    seen.push(await holds())
+  }
+  expect(seen.map((keys) => keys.length)).toEqual(
+    table === 'hall'
+      ? [3, 3, 4, 4, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0]
+      : [1, 1, 3, 2, 1, 2, 1, 2, 2, 2, 1, 1, 2, 0],
+  )
+  await at.sql(
+    `drop table ${table}; drop table guest, guest_1; drop function is_guest; drop function my_name`,
+  )
+})

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
 import { readStates } from '../routing/catalogue.ts'
+import { relationsRead } from './relations-read.ts'
 import { readRowSecurity } from './row-security.ts'
 
 let database: TestDatabase
@@ -237,4 +238,49 @@ test('a policy may read its own table by way of a policy of another', async () =
   expect(await ofItself()).toBe(true)
   await client.query('drop policy bosses on team')
   expect(await ofItself()).toBe(false)
+})
+
+test('of a partition the log of its partitioned table tells', async () => {
+  await client.query(`
+    create table crew (ship int, sailor text, primary key (ship, sailor)) partition by range (ship);
+    create table sailors_1 partition of crew for values from (0) to (100);
+    create table sailors_2 partition of crew for values from (100) to (200) partition by range (ship);
+    create table sailors_3 partition of sailors_2 for values from (100) to (200);
+    create function mates() returns setof int language plpgsql stable security definer as $$
+    begin return query select c.ship from public.sailors_3 as c where c.sailor = public.me(); end $$;
+    alter table crew enable row level security;
+    grant select on crew, sailors_1, sailors_3 to ${role};
+    select event.track('crew')`)
+  const { rows } = await client.query(
+    `select id, oid::int8::text from event.tracked_relation where relation_name = 'crew'`,
+  )
+  const [{ id, oid }] = rows
+  const aboard = (crew: string) => `team in (select c.ship from ${crew} as c where c.sailor = me())`
+  const crew = { columns: new Set(['ship', 'sailor']), key: { column: 'sailor', place: 1, claim: 0 } }
+  for (const name of ['sailors_1', 'sailors_3', 'crew']) {
+    const { dependencies, unobserved, isOpaque } = (await securityOf(aboard(name))) ?? {}
+    expect({ dependencies, unobserved, isOpaque }, name).toEqual({
+      dependencies: new Map([[id, crew]]),
+      unobserved: [],
+      isOpaque: false,
+    })
+  }
+  const both = await securityOf(`${aboard('sailors_1')} or ${aboard('sailors_3')}`)
+  expect(both?.dependencies).toEqual(new Map([[id, { ...crew, key: null }]]))
+
+  await client.query('create policy a on crew using (ship in (select mates()))')
+  expect((await readRowSecurity(client, Number(oid), role))?.dependencies.get(id)).toEqual({
+    columns: null,
+    key: null,
+  })
+  await client.query(
+    `drop policy a on crew; create policy a on crew using (ship in (select c.ship from sailors_1 as c))`,
+  )
+  expect((await readRowSecurity(client, Number(oid), role))?.dependencies.has(id)).toBe(true)
+  await client.query('begin')
+  await client.query('select from sailors_3')
+  expect((await relationsRead(client)).map(({ name, trackedId }) => [name, trackedId])).toEqual([
+    ['public.sailors_3', id],
+  ])
+  await client.query('rollback')
 })
