@@ -50,6 +50,26 @@ test('a filter whose column goes ends, and nobody else notices', async () => {
   await seen(stays, at.admin, `insert into a values (2, 7)`, '[2]')
 })
 
+test('a table that loses its key ends for who follows it, until it has one again, and nobody else notices', async () => {
+  await using at =
+    await startOnNewDatabase(`create table a (id int primary key, x int); create table b (id int primary key);
+    select event.track('a'), event.track('b')`)
+  await using ends = await following(at.server.url, everything)
+  await using stays = await following(at.server.url, { kind: 'table', relation: 'b' })
+  await at.admin.query(`insert into a values (1, 5)`)
+  await at.admin.query(`alter table a drop column id`)
+  const refusal = {
+    code: 'no_primary_key',
+    message: expect.stringContaining('alter table public.a add primary key'),
+  }
+  expect(await ends.next('ended')).toMatchObject(refusal)
+  await expect(ends.subscribe(everything)).rejects.toMatchObject(refusal)
+  await seen(stays, at.admin, `insert into b values (1)`, '[1]')
+  await at.admin.query(`alter table a add primary key (x)`)
+  await ends.subscribe(everything)
+  await seen(ends, at.admin, `insert into a values (6)`, '[6]')
+})
+
 test('a filtered column that is dropped and added again empties the window, on both sides', async () => {
   await using at = await startOnNewDatabase(
     `create table a (id int primary key, x int); insert into a values (1, 5), (2, 0); select event.track('a')`,

@@ -132,6 +132,7 @@ const accessSql = `
   select c.oid::int8::text as oid, c.relkind::text as kind,
          format('%I.%I', n.nspname, c.relname) as name, n.nspname = any (array['meta', 'event']) as "isOurs",
          exists (select from event.tracked_relation as r where r.oid = c.oid) as "isTracked",
+         event.key_columns(c.oid) is not null as "hasKey",
          has_schema_privilege($2, n.oid, 'usage') as "mayUseSchema",
          has_any_column_privilege($2, c.oid, 'select') as "maySelectAny",
          (select string_agg(quote_ident(k.name), ', ') from unnest(event.key_columns(c.oid)) as k (name)
@@ -150,8 +151,8 @@ const accessSql = `
  * What the role may not read and what there is not are one answer, to the letter. The `cause` of such an error, which is
  * for the server's log and for whoever has read it before, says what to grant.
  *
- * @throws {RowcastError} `relation_not_found`, `column_not_found`, `permission_denied`, `not_subscribable`
- *   or `not_tracked`; each message says what to do.
+ * @throws {RowcastError} `relation_not_found`, `column_not_found`, `permission_denied`, `not_subscribable`,
+ *   `not_tracked` or `no_primary_key`; each message says what to do.
  */
 export async function readRelation(
   client: pg.Pool,
@@ -205,6 +206,7 @@ export async function readRelation(
       'not_tracked',
       `${name} is not tracked: run select event.track('${name}') as its owner`,
     )
+  if (!access.hasKey) throw withoutKey(name)
   return loadRelation(client, access.oid, role)
 }
 
@@ -212,6 +214,14 @@ function unknownRelation(relation: string, cause?: unknown): RowcastError {
   return new RowcastError('relation_not_found', `there is no relation ${relation} that you may read`, {
     cause,
   })
+}
+
+/** It was tracked with one, which has been dropped since. */
+function withoutKey(relation: string): RowcastError {
+  return new RowcastError(
+    'no_primary_key',
+    `${relation} cannot be followed: it has no primary key any more, which would name its rows: alter table ${relation} add primary key (…)`,
+  )
 }
 
 /** Says the same of a column that is hidden. */
@@ -227,6 +237,7 @@ async function loadRelation(client: pg.Pool, oid: string, role: string): Promise
   const { isWhole, ...relation } = row
   const columns = new Map<string, ColumnInfo>(row.columns?.map((column: ColumnInfo) => [column.name, column]))
   const name = formatRelationId(row)
+  if (!relation.keyColumns) throw withoutKey(relation.sqlName)
   if (!relation.keyColumns.every((column: string) => columns.has(column))) throw unknownRelation(name) // since a moment ago
   return {
     ...relation,
