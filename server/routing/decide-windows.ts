@@ -27,6 +27,9 @@ export interface Decision extends Concern {
   readonly after: ReadonlySet<KeyText> | null
 }
 
+/** From so many on it pays to look at all rows once, rather than by the indexes that serve one identity. */
+const manyIdentities = 4
+
 export function isOrdered({ window }: WindowFeed): boolean {
   return window.query !== null && window.query.orderBy.length > 0
 }
@@ -70,7 +73,8 @@ async function shownToEach(
   definitions: readonly Definition[],
 ): Promise<readonly ReadonlySet<KeyText>[]> {
   const [first] = definitions
-  if (!first || 'key' in first || queryOf(first) !== null) return readShown(client, definitions)
+  const isWhole = first && !('key' in first) && queryOf(first) === null
+  if (!isWhole || definitions.length < manyIdentities) return readShown(client, definitions)
   const seen = await allSeen(client, first.relation, new Sights(definitions.map(({ sight }) => sight)))
   return seen ?? readShown(client, definitions)
 }

@@ -195,34 +195,42 @@ export async function allSeen(
   if (!join || sights.all.length === 0 || sights.valued.all.length < sights.all.length) return null
   const { branches, columns } = join
   const read = columns.map((column) => `t.${quote(column)}`)
-  const listed = [...read, `${relation.keyExpression} as key`, `row(${read.join(', ')})::text as deciding`]
-  const asked = [...columns.map((column) => `a.${quote(column)}`), 'a.deciding as "rowcast key"']
-  const tables = [
-    `rowcast_all as materialized (select ${listed.join(', ')} from ${relation.sqlName} as t)`,
-    `rowcast_rows as materialized (select distinct on (a.deciding) ${asked.join(', ')} from rowcast_all as a)`,
+  const listed = [
+    ...read,
+    `${relation.keyExpression} as "rowcast key"`,
+    `row(${read.join(', ')})::text as "rowcast kind"`,
   ]
-  const alike =
-    'select null::int8 as n, a.deciding, json_agg(a.key)::text as keys from rowcast_all as a group by a.deciding'
+  const asked = [...columns.map((column) => `a.${quote(column)}`), 'a."rowcast kind" as "rowcast key"']
   const seeing = branches.map(
     ({ joined, claims }) =>
-      `select ${claims.length > 0 ? 'b.n' : 'null::int8'}, b.key, null from (${joined}) as b`,
+      `select ${claims.length > 0 ? 'b.n' : 'null::int8'} as n, b.key as kind from (${joined}) as b`,
   )
   const told = sightsSql(join, sights, 1)
+  const tables = [
+    `rowcast_all as materialized (select ${listed.join(', ')} from ${relation.sqlName} as t)`,
+    `rowcast_rows as materialized (select distinct on (a."rowcast kind") ${asked.join(', ')} from rowcast_all as a)`,
+    ...told.texts,
+    `rowcast_seen as materialized (${seeing.join(' union all ')})`,
+  ]
+  const text = `with ${tables.join(', ')}
+    select s.n, s.kind, null as keys from rowcast_seen as s
+    union all
+    select null, a."rowcast kind", json_agg(a."rowcast key")::text from rowcast_all as a
+     where a."rowcast kind" in (select s.kind from rowcast_seen as s) group by 2`
   await client.query('savepoint rowcast_join')
   try {
-    const { rows: found } = await client.query<{ n: string | null; deciding: string; keys: string | null }>({
-      text: `with ${[...tables, ...told.texts].join(', ')} ${[alike, ...seeing].join(' union all ')}`,
+    const { rows: found } = await client.query<{ n: string | null; kind: string; keys: string | null }>({
+      text,
       values: [...told.values],
     })
     await client.query('release savepoint rowcast_join')
     const keysOf = new Map<string, KeyText[]>()
-    for (const { deciding, keys } of found)
-      if (keys !== null) keysOf.set(deciding, JSON.parse(keys) as KeyText[])
+    for (const { kind, keys } of found) if (keys !== null) keysOf.set(kind, JSON.parse(keys) as KeyText[])
     const seen = sights.all.map(() => new Set<KeyText>())
-    for (const { n, deciding, keys } of found) {
+    for (const { n, kind, keys } of found) {
       if (keys !== null) continue
       for (const set of n === null ? seen : seen.slice(Number(n) - 1, Number(n)))
-        for (const key of keysOf.get(deciding) ?? []) set.add(key)
+        for (const key of keysOf.get(kind) ?? []) set.add(key)
     }
     return seen
   } catch (error) {
