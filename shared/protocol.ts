@@ -16,6 +16,9 @@ const position = v.pipe(v.string(), v.maxLength(100_000))
 /** Stands for a relation and its columns: rows of another shape cannot be continued from. Opaque to clients. */
 const shape = v.pipe(v.string(), v.maxLength(100))
 
+/** A session follows no more, since who comes back names all of it. */
+export const maxSubscriptions = 10_000
+
 /** Starts or resumes a session. `subscriptions` are all that the client follows. */
 export const attachSchema = v.strictObject({
   protocol: v.number(),
@@ -30,7 +33,7 @@ export const attachSchema = v.strictObject({
   position: v.exactOptional(position),
   subscriptions: v.pipe(
     v.array(v.unknown()),
-    v.maxLength(10_000),
+    v.maxLength(maxSubscriptions),
     v.array(
       v.strictObject({
         subscription: subscriptionSchema,

@@ -1,4 +1,5 @@
 import { RowcastError } from '../../shared/errors.ts'
+import { maxSubscriptions } from '../../shared/protocol.ts'
 import type { Predicate, Subscription } from '../../shared/subscription.ts'
 import type { Value } from '../../shared/change.ts'
 
@@ -10,7 +11,7 @@ import type { Value } from '../../shared/change.ts'
 export interface Limits {
   /** Connections of one identity. Default: 100. */
   readonly connectionsPerIdentity: number
-  /** What one session follows at a time. Default: 2,000. */
+  /** What one session follows at a time; 10,000 at the most, which is what it can name when it comes back. Default: 2,000. */
   readonly subscriptionsPerSession: number
   /** What all sessions of an identity follow at a time. Default: 20,000. */
   readonly subscriptionsPerIdentity: number
@@ -41,7 +42,7 @@ export interface Limits {
    * those who wait for the same place in the history wait for it. Default: 5,000.
    */
   readonly queryMs: number
-  /** Messages of a connection, in the long run; an `attach` counts for each of its subscriptions. Default: 100. */
+  /** Messages of a connection, in the long run; an `attach` counts once, and once for each of its subscriptions. Default: 100. */
   readonly messagesPerSecond: number
   /** So many may come at once before that counts. Default: 3,000. */
   readonly messagesAtOnce: number
@@ -97,7 +98,11 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
       throw new Error(`limits.${name} is ${value}: it must be 1 at least; Infinity takes it away`)
   }
   const set = Object.entries(given).filter(([, value]) => value !== undefined)
-  return { ...defaults, ...Object.fromEntries(set) }
+  const limits: Limits = { ...defaults, ...Object.fromEntries(set) }
+  return {
+    ...limits,
+    subscriptionsPerSession: Math.min(limits.subscriptionsPerSession, maxSubscriptions),
+  }
 }
 
 /** @throws {RowcastError} `limit_exceeded` if a filter has more conditions or values than it may */
