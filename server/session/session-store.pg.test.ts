@@ -403,7 +403,8 @@ describe('the limit of an identity', () => {
     for (const { id } of keys) await store.attach(id, [])
     await expect(store.create(ann)).rejects.toMatchObject({
       code: 'session_limit',
-      message: 'user ann of role app_user has 2 sessions, and all are in use: close one',
+      message:
+        'user ann of role app_user has 2 sessions (sessions.maxPerIdentity), and all are in use: close one',
     })
     await store.create(bob)
     store.detach(keys[1].id)
@@ -424,6 +425,12 @@ describe('the limit of an identity', () => {
     expect(await rows('select from event.session')).toHaveLength(3)
     await free.create({ role: 'app_user', claims: { sub: '' } })
     expect(await rows('select from event.session')).toHaveLength(4)
+    const store = server({ maxPerRole: 1 })
+    await store.attach((await store.create(anybody)).id, [])
+    await expect(store.create(anybody)).rejects.toMatchObject({
+      code: 'session_limit',
+      message: 'role app_user has 1 sessions (sessions.maxPerRole), and all are in use: close one',
+    })
   })
 
   test('many that are created at once, at several servers, never exceed it', async () => {

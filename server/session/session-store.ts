@@ -98,7 +98,10 @@ export class SessionStore {
   /** @throws {RowcastError} `session_limit` if the identity has as many as it may, all of them in use. */
   async create(identity: Identity): Promise<SessionKey> {
     const { role, subject } = ownerOf(identity)
-    const atMost = subject === null ? this.#maxPerRole : this.#maxPerIdentity
+    const [limit, atMost] =
+      subject === null
+        ? ['sessions.maxPerRole', this.#maxPerRole]
+        : ['sessions.maxPerIdentity', this.#maxPerIdentity]
     const key = { id: randomUUID(), token: randomBytes(32).toString('base64url') }
     const isCreated = await this.#creating.ask({
       id: key.id,
@@ -111,7 +114,7 @@ export class SessionStore {
     if (isCreated) return key
     throw new RowcastError(
       'session_limit',
-      `${subject === null ? `role ${role}` : `user ${subject} of role ${role}`} has ${atMost} sessions, and all are in use: close one`,
+      `${subject === null ? `role ${role}` : `user ${subject} of role ${role}`} has ${atMost} sessions (${limit}), and all are in use: close one`,
     )
   }
 
