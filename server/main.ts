@@ -212,6 +212,7 @@ async function serve(
     expire: () => gateway.expire(),
     verify: (client, relationIds) => access.verify(client, relationIds),
     settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
+    wake,
   })
   const reader = new LogReader({
     database: options.database,

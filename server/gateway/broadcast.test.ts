@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Pass } from '../log/log-reader.ts'
 import type { Definition } from '../routing/definition.ts'
-import { Broadcast } from './broadcast.ts'
+import { Broadcast, type BroadcastParts } from './broadcast.ts'
 import { LiveSession, type Connection, type GatewayServer } from './connection.ts'
 import type { EncodedJson } from './encoded-json.ts'
 import { Following } from './following.ts'
@@ -38,6 +38,17 @@ const pass = (key: string): Pass => ({
   exportSnapshot: () => Promise.reject(new Error('not needed')),
 })
 
+function broadcastOf(parts: Pick<BroadcastParts, 'io' | 'following'> & Partial<BroadcastParts>): Broadcast {
+  return new Broadcast({
+    fallBehind: () => undefined,
+    expire: () => undefined,
+    verify: () => Promise.resolve(),
+    settle: () => Promise.reject(new Error('not needed')),
+    wake: () => undefined,
+    ...parts,
+  })
+}
+
 test('sessions that get the same share one encoding, and a change that concerns nobody is not sent', async () => {
   const sent: { rooms: string[]; message: EncodedJson }[] = []
   const io = {
@@ -50,14 +61,7 @@ test('sessions that get the same share one encoding, and a change that concerns 
   const following = new Following()
   for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id), tableOf, new Set())
   following.follow(connectionOf('d'), rowOf, new Set())
-  const broadcast = new Broadcast({
-    io,
-    following,
-    fallBehind: () => undefined,
-    verify: () => Promise.resolve(),
-    expire: () => undefined,
-    settle: () => Promise.reject(new Error('not needed')),
-  })
+  const broadcast = broadcastOf({ io, following })
 
   await broadcast.deliver(pass('[2]'))
   expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a:1', 'session:b:1', 'session:c:1']])
@@ -92,14 +96,7 @@ test('who goes over to another state of a relation while a batch is worked out i
       return Promise.resolve({ rows: [] })
     },
   } as unknown as Pass['client']
-  const broadcast = new Broadcast({
-    io,
-    following,
-    fallBehind: () => undefined,
-    verify: () => Promise.resolve(),
-    expire: () => undefined,
-    settle: () => Promise.reject(new Error('not needed')),
-  })
+  const broadcast = broadcastOf({ io, following })
 
   await broadcast.deliver({ ...pass('[1]'), client })
   expect(rooms).toEqual(['session:a:1'])
@@ -116,13 +113,10 @@ test('whose time is over while a batch is worked out is not sent it', async () =
   const following = new Following()
   const [a, b] = [connectionOf('a'), connectionOf('b')]
   for (const connection of [a, b]) following.follow(connection, tableOf, new Set())
-  const broadcast = new Broadcast({
+  const broadcast = broadcastOf({
     io,
     following,
-    fallBehind: () => undefined,
     expire: () => following.unfollow(a, tableOf.id),
-    verify: () => Promise.resolve(),
-    settle: () => Promise.reject(new Error('not needed')),
   })
 
   await broadcast.deliver(pass('[1]'))
@@ -140,15 +134,38 @@ test('who is to be given something afresh is sent nothing, and told of no later 
   const following = new Following()
   const a = Object.assign(connectionOf('a'), { isOpen: true, suspend: () => events.push('a is suspended') })
   for (const definition of [tableOf, rowOf]) following.follow(a, definition, new Set())
-  const broadcast = new Broadcast({
+  const broadcast = broadcastOf({
     io,
     following,
     fallBehind: (_connection, from) => void events.push(`behind from ${from}`), // and out of the rooms
-    expire: () => undefined,
     verify: () => Promise.resolve(following.interrupt(a, tableOf)),
-    settle: () => Promise.reject(new Error('not needed')),
   })
 
   await broadcast.deliver(pass('[1]'))
   expect(events.slice(0, 2)).toEqual(['a is suspended', 'behind from 1:1:'])
+})
+
+test('what is to be told though nobody has written anything is told at a position where nobody stands yet', async () => {
+  const events: string[] = []
+  const io = {
+    engine: { clientsCount: 1 },
+    to: () => ({ emit: (event: string) => event === 'batch' && events.push(event) }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  const security = { isOpaque: false, dependencies: new Map(), unobserved: [], columns: new Set() }
+  const secured = { ...tableOf, relation: { ...relation, security } } as unknown as Definition
+  following.follow(connectionOf('a'), secured, new Set(['[1]']))
+  const client = {
+    query: (asked: string | object) => {
+      if (typeof asked === 'string') events.push(asked)
+      return Promise.resolve({ rows: [] }) // nobody sees anything any more
+    },
+  } as unknown as Pass['client']
+  const broadcast = broadcastOf({ io, following, wake: () => events.push('wake') })
+
+  following.unsettle(1)
+  await broadcast.deliver({ ...pass('[1]'), transactions: [], from: '2:2:', client })
+  expect(events).toEqual(['select pg_current_xact_id()', 'wake'])
+  await broadcast.deliver({ ...pass('[1]'), transactions: [], from: '2:2:', to: '3:3:', client })
+  expect(events.slice(2)).toEqual(['batch'])
 })

@@ -30,6 +30,8 @@ export interface BroadcastParts {
   readonly verify: (client: Pass['client'], relationIds: readonly number[]) => Promise<void>
   /** Makes sure that what PostgreSQL refuses to read is not asked again for ever. */
   readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
+  /** Brings the next pass about. */
+  readonly wake: () => void
 }
 
 /** Sends what a pass found to the sessions that it concerns. */
@@ -65,6 +67,7 @@ export class Broadcast {
       return this.#sendProgress(to, idleProgressMs)
     }
     const { batch, shifts } = await this.#route(transactions, unsettled, setAside, pass.client)
+    if (pass.from === pass.to && batch.feeds.size > 0) return this.#postpone(pass, unsettled)
     this.#parts.expire() // the routing has taken its time
     const feedsConcerned = batch.feeds.keys() as Iterable<Feed<Audience>>
     const messages = [...groupsOf(feedsConcerned, (feed) => batch.contentOf(feed))].map(
@@ -150,6 +153,18 @@ export class Broadcast {
       }
       throw error // and the pass is repeated
     }
+  }
+
+  /**
+   * There is something to tell though nobody has written anything: a right has gone, a time has come. Whoever stands at this
+   * position would take it for what he has been told of it already, so the history goes on first, by a transaction that
+   * does nothing, and the next pass finds it out again.
+   */
+  async #postpone(pass: Pass, unsettled: ReadonlySet<number>): Promise<void> {
+    for (const id of unsettled) this.#parts.following.unsettle(id)
+    await pass.client.query('select pg_current_xact_id()') // committed with the pass
+    this.#holdBackInterrupted(pass)
+    this.#parts.wake()
   }
 
   /** Who is to be given something afresh gets nothing of this pass before that. */
