@@ -1,6 +1,7 @@
 import { usersPerChannel } from './access/setting.ts'
 import { World, type Connected, type Delays, type Measured } from './access/world.ts'
 import type { Bench, BenchContext } from './bench.ts'
+import { now } from './clock.ts'
 import { openDatabase } from './database.ts'
 import { Processes } from './processes.ts'
 import { quantile } from './quantile.ts'
@@ -11,12 +12,20 @@ export const access: Bench = {
   name: 'access',
   summary: 'row-level security on live changes: 500, 2,000 and 4,000 users, and rights that are taken away',
   async run(context) {
+    const startedAt = now()
     await using database = await openDatabase(context.say)
     await using processes = new Processes(context)
     const plan = planAt(context.scale)
     try {
       const world = await World.start(database, processes, plan.sizes.at(-1)?.clients ?? 0)
-      return { postgresql: database.version, figures: await measure(world, plan, context.say) }
+      const figures = await measure(world, plan, context.say)
+      const took = atMost(
+        'duration of the whole',
+        (now() - startedAt) / 1000,
+        's',
+        plan.isFull ? durationLimitS : null,
+      )
+      return { postgresql: database.version, figures: [...figures, took] }
     } finally {
       if (processes.complaints) context.say(processes.complaints)
     }
@@ -51,6 +60,7 @@ const smallest = { channels: 4, seconds: 0.5, perSecond: 50, revocations: 4 }
 const kept = 0.99
 const p95LimitMs = 250
 const revocationLimitMs = 1_000
+const durationLimitS = 60
 const shownFaults = 20
 
 function planAt(scale: number): Plan {
@@ -81,13 +91,24 @@ async function measure(world: World, plan: Plan, say: BenchContext['say']): Prom
     say(`${perSecond} changes a second`)
     const measured = await world.measure(perSecond, seconds)
     figures.push(...liveFigures(measured, clients, connectMs, plan.isFull && i === plan.sizes.length - 1))
+    if (i > 0) continue
+    say('taking their role out of its group meanwhile')
+    const role = await world.revokeRole(perSecond, plan.alteringSeconds)
+    figures.push(
+      atMost(
+        `${counted(clients)}: role membership revoked, to the last page`,
+        Math.max(...reached(role)),
+        'ms',
+        limitMs,
+      ),
+    )
   }
   say(`taking ${plan.revocations} users out of their channels meanwhile`)
   const memberships = await world.revokeMemberships(perSecond, plan.revokingSeconds, plan.revocations)
   say('changing the policy meanwhile')
   const policy = await world.changePolicy(perSecond, plan.alteringSeconds)
-  say('taking the grant away')
-  const grant = await world.revokeGrant()
+  say('taking the grant away meanwhile')
+  const grant = await world.revokeGrant(perSecond, plan.alteringSeconds)
   figures.push(
     figure('membership revoked: p50 to the page', quantile(reached(memberships), 0.5), 'ms'),
     atMost('membership revoked: p99 to the page', quantile(reached(memberships), 0.99), 'ms', limitMs),
@@ -101,7 +122,7 @@ async function measure(world: World, plan: Plan, say: BenchContext['say']): Prom
 
 function liveFigures(measured: Measured, clients: number, connected: Connected, isJudged: boolean): Figure[] {
   const { latenciesMs, perSecond, cores, server } = measured
-  const name = (what: string) => `${clients.toLocaleString('en')} clients: ${what}`
+  const name = (what: string) => `${counted(clients)}: ${what}`
   const limit = (limit: number) => (isJudged ? limit : null)
   return [
     figure(name('connected, all shown'), connected.ms, 'ms'),
@@ -117,6 +138,10 @@ function liveFigures(measured: Measured, clients: number, connected: Connected, 
     figure(name('memory of the server'), server.rssMb, 'MB'),
     figure(name('longest block of its event loop'), server.longestBlockMs, 'ms'),
   ]
+}
+
+function counted(clients: number): string {
+  return `${clients.toLocaleString('en')} clients`
 }
 
 /** What PostgreSQL has used cannot always be seen. */

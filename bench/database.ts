@@ -9,9 +9,13 @@ import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts'
 /** A migrated database of a bench's own. Disposing it drops it, with the role. */
 export interface BenchDatabase extends AsyncDisposable {
   readonly url: string
+  /** As the user of Rowcast's servers that the guide describes: no superuser; exempt from row security, and may read every table. */
+  readonly serverUrl: string
   readonly admin: pg.Client
   /** A role for the clients, which may nothing yet. */
   readonly role: string
+  /** What it is a member of. */
+  readonly group: string
   /** Of PostgreSQL. */
   readonly version: string
   /** What all processes of the server have used since it started; NaN where that cannot be seen. */
@@ -39,22 +43,32 @@ export async function openDatabase(say: (message: string) => void): Promise<Benc
     const name = `rowcast_bench_${randomBytes(4).toString('hex')}`
     const role = `${name}_user`
     const first = await connect(server, endings)
-    await first.query(`create role ${role} nologin`)
-    endings.push(() => first.query(`drop role ${role}`))
+    const group = `${name}_users`
+    const user = `${name}_server`
+    const password = randomBytes(16).toString('hex')
+    await first.query(`create role ${role} nologin; create role ${group} nologin role ${role};
+      create role ${user} login noinherit bypassrls password '${password}'; grant ${role}, pg_read_all_data to ${user}`)
+    endings.push(() => first.query(`drop role ${user}; drop role ${role}; drop role ${group}`))
     await first.query(`create database ${name}`)
     endings.push(() => first.query(`drop database ${name} with (force)`))
     const url = new URL(server)
     url.pathname = name
     const admin = await connect(url.href, endings)
     await migrate(admin)
+    await admin.query('select event.grant_server($1)', [user])
+    const serverUrl = new URL(url)
+    serverUrl.username = user
+    serverUrl.password = password
     const { rows } = await admin.query(
       `select current_setting('server_version') as version, pg_backend_pid() as pid`,
     )
     const { version, pid } = rows[0] as { version: string; pid: number }
     return {
       url: url.href,
+      serverUrl: serverUrl.href,
       admin,
       role,
+      group,
       version,
       cpuMs: () => familyCpuMs(pid),
       [Symbol.asyncDispose]: end,

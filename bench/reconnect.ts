@@ -31,7 +31,7 @@ export const reconnect: Bench = {
 }
 
 async function measure(
-  { admin, role, url }: BenchDatabase,
+  { admin, role, serverUrl }: BenchDatabase,
   processes: Processes,
   { scale, say }: BenchContext,
 ): Promise<Figure[]> {
@@ -45,7 +45,7 @@ async function measure(
     select event.track('item'); select event.track('team')`)
   const program = new URL('server-process.ts', import.meta.url)
   const first = processes.start('the first server', program)
-  const port = await first.ask<number>('serve', { database: url, role } satisfies ServeOptions)
+  const port = await first.ask<number>('serve', { database: serverUrl, role } satisfies ServeOptions)
   const driver = processes.start('clients', new URL('reconnect/clients-process.ts', import.meta.url))
   say(`connecting ${clients} clients`)
   await driver.ask('start', { url: `http://127.0.0.1:${port}`, clients } satisfies StartOptions)
@@ -54,7 +54,7 @@ async function measure(
   for (let i = 0; i < changes; i++)
     await admin.query('update item set score = score + 1 where id = $1', [(i % 10_000) + 1])
   const second = processes.startServer('the second server', program)
-  await second.ask('serve', { database: url, role, port } satisfies ServeOptions)
+  await second.ask('serve', { database: serverUrl, role, port } satisfies ServeOptions)
   const before = await transactions(admin)
   say('all come back')
   const times = await driver.ask<number[]>('comeBack')

@@ -24,6 +24,8 @@ export class AccessClient {
   /** What is shown: of each message the change that wrote it. */
   readonly shown = new Map<number, number>()
   readonly faults: string[] = []
+  /** How many times the server began anew to say what there is. It may, if the user's rights have changed. */
+  catchUps = 0
   /** When the last message had gone from the page. */
   emptiedAt: number | undefined
   /** When the server ended the subscription. */
@@ -35,6 +37,11 @@ export class AccessClient {
     this.#socket.emit('ack', { position: this.#position }, () => undefined),
   )
   #position = ''
+  /** The first part of a snapshot has come, and not the last. */
+  #isBeingShown = false
+  /** Messages have been on the page since the last time that all had gone. */
+  #hasShown = false
+  #isExpecting = false
 
   /** @param arrivals where it notes what arrives */
   constructor(url: string, user: number, arrivals: Arrival[]) {
@@ -53,14 +60,26 @@ export class AccessClient {
     socket.on('snapshot', (message: Snapshot) => this.#show(message))
     socket.on('batch', (message: Batch) => this.#apply(message))
     socket.on('ended', () => (this.endedAt = now()))
-    socket.on('catch_up', () => this.faults.push(`user ${user} had to catch up`))
+    socket.on('catch_up', () => this.catchUps++)
     socket.on('disconnect', (reason) => this.faults.push(`user ${user} was disconnected: ${reason}`))
     this.#live = new Promise((resolve) =>
       socket.on('progress', ({ to }: Progress) => {
+        this.#lookWhetherEmptied()
         this.#moved(to)
         resolve()
       }),
     )
+  }
+
+  /** Resolves when messages are shown again, after all had gone. */
+  async refilled(): Promise<void> {
+    while (this.emptiedAt !== undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+    this.catchUps = 0
+  }
+
+  /** From now on it may be shown messages again. */
+  expectMessages(): void {
+    this.#isExpecting = true
   }
 
   /** Resolves when all is shown. */
@@ -79,18 +98,39 @@ export class AccessClient {
     await this.#live
   }
 
-  #show({ rows }: Snapshot): void {
-    for (const [key, row] of rows) this.#insert(idOf(key), row)
+  #show({ rows, done }: Snapshot): void {
+    if (!this.#isBeingShown) this.shown.clear()
+    this.#isBeingShown = !done
+    for (const [key, row] of rows) {
+      this.#requireRight(idOf(key))
+      this.#insert(idOf(key), row)
+    }
+  }
+
+  #requireRight(id: number): void {
+    if (this.#isExpecting) {
+      this.emptiedAt = undefined
+      this.#isExpecting = false
+    }
+    if (this.emptiedAt !== undefined || this.endedAt !== undefined)
+      this.faults.push(`user ${this.user} was told of message ${id} after all had gone`)
+  }
+
+  /** A page keeps what it shows until it is told that all has come which belongs together. */
+  #lookWhetherEmptied(): void {
+    if (this.shown.size > 0) this.#hasShown = true
+    else if (this.#hasShown) {
+      this.emptiedAt = now()
+      this.#hasShown = false
+    }
   }
 
   #apply({ to, transactions }: Batch): void {
     const at = now()
-    const wasEmpty = this.shown.size === 0
     for (const { changes } of transactions)
       for (const change of changes) {
         const id = idOf(change.key)
-        if (this.emptiedAt !== undefined || this.endedAt !== undefined)
-          this.faults.push(`user ${this.user} was told of message ${id} after all had gone`)
+        this.#requireRight(id)
         let what = -id
         if (change.op === 'row_delete') {
           if (!this.shown.delete(id))
@@ -104,7 +144,7 @@ export class AccessClient {
         }
         this.#arrivals.push({ user: this.user, what, at })
       }
-    if (this.shown.size === 0 && !wasEmpty) this.emptiedAt = at
+    this.#lookWhetherEmptied()
     this.#moved(to)
   }
 

@@ -56,7 +56,11 @@ async function verdict({ commits, revocations = [] }: Period): Promise<Verdict> 
   })
   const came = arrivals.splice(0)
   const { latenciesMs, faults } = judge([...clients.keys()], commits, came, revocations)
-  for (const client of clients.values()) faults.push(...client.faults.splice(0))
+  for (const client of clients.values()) {
+    faults.push(...client.faults.splice(0))
+    if (client.catchUps > 0 && !lost.has(client.user)) faults.push(`user ${client.user} had to catch up`)
+    client.catchUps = 0
+  }
   return { latenciesMs: latenciesMs.map((ms) => Number(ms.toFixed(3))), faults }
 }
 
@@ -85,6 +89,16 @@ async function emptied(revocations: readonly Revocation[]): Promise<(number | nu
   })
 }
 
+/** All who are shown nothing may be shown messages again: resolves when they are. */
+function expectMessages(): void {
+  for (const client of clients.values()) client.expectMessages()
+}
+
+async function refilled(): Promise<void> {
+  await Promise.all([...clients.values()].map((client) => client.refilled()))
+  arrivals.splice(0) // what was there already is no news to be judged
+}
+
 /** From a moment until each client had been told that its subscription has ended; null if it was not. */
 async function ended(at: number): Promise<(number | null)[]> {
   const all = [...clients.values()]
@@ -100,4 +114,4 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-answerParent({ connect, verdict, compare, emptied, ended, usage })
+answerParent({ connect, verdict, compare, emptied, expectMessages, refilled, ended, usage })

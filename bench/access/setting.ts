@@ -25,8 +25,8 @@ export function bodyOf(change: number): string {
 export const policy = `channel_id in (select channel_id from member
   where user_id = (current_setting('request.jwt.claims', true)::json ->> 'sub')::int)`
 
-/** The tables, their rows and the policy; `role` is the clients'. */
-export function setupSql(role: string, channels: number): string {
+/** The tables, their rows and the policy, which is for a group that the clients' role is a member of. */
+export function setupSql(role: string, group: string, channels: number): string {
   return `
     create table channel (id int primary key, name text not null);
     create table member (
@@ -50,7 +50,7 @@ export function setupSql(role: string, channels: number): string {
       from generate_series(1, ${channels * messagesPerChannel}) as n;
     grant select on channel, member, message to ${role};
     alter table message enable row level security;
-    create policy message_of_member on message for select to ${role} using (${policy});
+    create policy message_of_member on message for select to ${group} using (${policy});
     select event.track(name) from unnest(array['channel', 'member', 'message']) as name;
     analyze`
 }

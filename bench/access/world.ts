@@ -45,18 +45,18 @@ export class World {
   readonly #url: string
   readonly #channels: number
   #connected = 0
-  readonly #revocations: Revocation[] = []
+  #revocations: Revocation[] = []
 
   static async start(database: BenchDatabase, processes: Processes, users: number): Promise<World> {
-    const { admin, role, url } = database
+    const { admin, role, group, url, serverUrl } = database
     const channels = channelOf(users)
-    await admin.query(setupSql(role, channels))
+    await admin.query(setupSql(role, group, channels))
     const server = processes.startServer('server', new URL('../server-process.ts', import.meta.url))
     const writer = processes.start('writer', new URL('writer-process.ts', import.meta.url))
     const clients = Array.from({ length: clientProcesses }, (_, i) =>
       processes.start(`clients ${i}`, new URL('clients-process.ts', import.meta.url)),
     )
-    const port = await server.ask<number>('serve', { database: url, role } satisfies ServeOptions)
+    const port = await server.ask<number>('serve', { database: serverUrl, role } satisfies ServeOptions)
     await writer.ask('connect', url)
     return new World(database, server, writer, clients, `http://127.0.0.1:${port}`, channels)
   }
@@ -149,10 +149,29 @@ export class World {
     })
   }
 
-  /** Takes `select` away from the role of all clients. Nothing else can be measured afterwards. */
-  async revokeGrant(): Promise<Delays> {
+  /** Takes the role of all clients out of the group whose policy shows them anything, while messages change; and puts it back. */
+  async revokeRole(perSecond: number, seconds: number): Promise<Delays> {
+    const { role, group } = this.#database
+    const all = Array.from({ length: this.#connected }, (_, i) => i + 1)
+    const delays = await this.#takeAway(perSecond, seconds, async () => {
+      const at = await this.#execute(`revoke ${group} from ${role}`)
+      return all.map((user) => ({ user, at }))
+    })
+    await Promise.all(this.#clients.map((child) => child.ask('expectMessages')))
+    await this.#execute(`grant ${group} to ${role}`)
+    await Promise.all(this.#clients.map((child) => child.ask('refilled')))
+    this.#revocations = []
+    return delays
+  }
+
+  /** Takes `select` away from the role of all clients, while messages change. Nothing else can be measured afterwards. */
+  async revokeGrant(perSecond: number, seconds: number): Promise<Delays> {
+    const writing = this.#write(perSecond, seconds)
+    await sleep(seconds * headShare * 1000)
     const at = await this.#execute(`revoke select on message from ${this.#database.role}`)
+    this.#revocations = Array.from({ length: this.#connected }, (_, i) => ({ user: i + 1, at }))
     const delays = await Promise.all(this.#clients.map((child) => child.ask<Delays>('ended', at)))
+    await this.#judge(await writing)
     return delays.flat()
   }
 

@@ -21,6 +21,7 @@ const firstNewId = 1_000_000
 const clients: pg.Client[] = []
 let lastChange = 0
 let updated = 0
+let deleted = 0
 const deletedIn = new Map<number, number>()
 
 async function connect(url: string): Promise<void> {
@@ -31,25 +32,28 @@ async function connect(url: string): Promise<void> {
   }
 }
 
-/** Of twenty changes sixteen insert, three update and one deletes. */
+const updatesOfTwenty = [1, 6, 11]
+const deletesOfTwenty = [16]
+
+/** Of twenty changes sixteen insert, three update and one deletes. Updates and deletes take one channel after the other. */
 function nextChange(channels: number): {
   commit: Omit<Commit, 'dueAt' | 'issuedAt' | 'at'>
   query: pg.QueryConfig
 } {
   const change = ++lastChange
-  const channel = 1 + ((change * 7919) % channels)
-  if (change % 20 === 0) {
-    const deleted = deletedIn.get(channel) ?? 0
-    if (deleted < messagesPerChannel / 2) {
-      deletedIn.set(channel, deleted + 1)
-      const id = channel * messagesPerChannel - deleted
-      return {
-        commit: { change, op: 'row_delete', id, channel },
-        query: { name: 'delete', text: 'delete from message where id = $1', values: [id] },
-      }
+  if (deletesOfTwenty.includes(change % 20)) {
+    const channel = 1 + (deleted++ % channels)
+    const before = deletedIn.get(channel) ?? 0
+    if (before === messagesPerChannel / 2)
+      throw new Error(`nothing is left to be deleted in channel ${channel}`)
+    deletedIn.set(channel, before + 1)
+    const id = channel * messagesPerChannel - before
+    return {
+      commit: { change, op: 'row_delete', id, channel },
+      query: { name: 'delete', text: 'delete from message where id = $1', values: [id] },
     }
   }
-  if (change % 5 === 1) {
+  if (updatesOfTwenty.includes(change % 20)) {
     // Each in its turn, so that none is updated again before its last update has arrived.
     const id =
       1 +
@@ -66,6 +70,7 @@ function nextChange(channels: number): {
     }
   }
   const id = firstNewId + change
+  const channel = 1 + ((change * 7919) % channels)
   return {
     commit: { change, op: 'row_insert', id, channel },
     query: {
