@@ -36,7 +36,7 @@ import { Expiry } from './expiry.ts'
 import type { AccessWatch } from './access-watch.ts'
 import type { Following } from './following.ts'
 import { checkFilter, type Limits } from './limits.ts'
-import { mayGoOnFrom, missingSince, type Missing } from './missing.ts'
+import { goingOnFrom, missingSince, type Missing } from './missing.ts'
 import { Requests, type Handler } from './requests.ts'
 import { Usages, type Usage } from './usage.ts'
 import type { Welcome } from './welcome.ts'
@@ -209,13 +209,12 @@ export class Gateway {
     this.#sessions.set(key.id, session)
     const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
     this.#connections.set(socket, connection)
+    const mayGoOn = goingOnFrom(missing)
     for (const { subscription, held, definition } of defined) {
       const { id } = definition
       connection.wanted.set(id, subscription)
       const isHeld =
-        held === shapeOf(definition) &&
-        mayGoOnFrom(missing, definition) &&
-        (connection.pending.get(id)?.isHeld ?? true)
+        held === shapeOf(definition) && mayGoOn(definition) && (connection.pending.get(id)?.isHeld ?? true)
       connection.pending.set(id, { definition, isHeld, isShown: held !== undefined })
     }
     // After the reply: this turn of the event loop sends it first.

@@ -1,7 +1,7 @@
 import { parsePosition } from '../../shared/position.ts'
 import type { ResetReason } from '../../shared/protocol.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
-import { formatSnapshot, mergedSnapshot, parseSnapshot } from '../log/snapshot.ts'
+import { parseSnapshot } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
 import { hasWindow } from '../routing/shown.ts'
 import type { OpenSession } from '../session/session-store.ts'
@@ -14,8 +14,8 @@ export interface Missing {
   readonly fresh: Set<SubscriptionId>
   /** Why it cannot go on from where it was: told first. */
   readonly reset?: ResetReason
-  /** Of these it is given, before their rows, also the changes since a snapshot of each: the session's inbox. */
-  readonly inbox: ReadonlyMap<SubscriptionId, string>
+  /** Of these it is given, before their rows, also the changes that none of some snapshots shows: the session's inbox. */
+  readonly inbox: ReadonlyMap<SubscriptionId, readonly string[]>
 }
 
 /** To begin with. */
@@ -40,24 +40,25 @@ export function missingSince(
   const acknowledged = asked.length > 0 ? session?.position : undefined
   if ((from && from.epoch !== epoch) || (acknowledged && acknowledged.epoch !== epoch))
     return { ...nothing(), reset: 'epoch_changed' }
-  const inbox = new Map<SubscriptionId, string>()
+  const stored = new Map(session?.subscriptions.map(({ id, since }) => [id, since]))
+  const inbox = new Map<SubscriptionId, readonly string[]>()
   for (const { definition } of asked) {
-    const stored = session?.subscriptions.find(({ id }) => id === definition.id)
+    const since = stored.get(definition.id)
     // What a filter, an order, a limit or a policy has shown meanwhile, the log does not tell.
-    if (!acknowledged || !stored || hasWindow(definition)) continue
-    const seen = mergedSnapshot(parseSnapshot(acknowledged.snapshot), parseSnapshot(stored.since))
-    inbox.set(definition.id, formatSnapshot(seen))
+    if (!acknowledged || since === undefined || hasWindow(definition)) continue
+    // As they are: the first is as long as the client has made it, and belongs to all of them.
+    inbox.set(definition.id, [acknowledged.snapshot, since])
   }
   return { ...nothing(), from: from && from.snapshot, inbox }
 }
 
 /**
- * Whether who follows something could read it at a position already, so that the log may be told from there on. A position is
- * what a client says it is.
+ * Tells whether who follows something could read it at a position already, so that the log may be told from there on. A
+ * position is what a client says it is, and as long as it likes: it is read once, whatever is then asked of it.
  */
-export function mayGoOnFrom({ from }: Missing, { relation: { rightsSince } }: Definition): boolean {
-  if (from === null || rightsSince === null) return false
+export function goingOnFrom({ from }: Missing): (definition: Definition) => boolean {
+  if (from === null) return () => false
   const { xmax, running } = parseSnapshot(from)
-  const since = BigInt(rightsSince)
-  return since < xmax && [...running].every((xid) => since < xid)
+  const [oldest = xmax] = running // they rise
+  return ({ relation: { rightsSince } }) => rightsSince !== null && BigInt(rightsSince) < oldest
 }

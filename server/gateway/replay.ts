@@ -11,16 +11,16 @@ import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
 import { groupsOf } from './groups.ts'
 
-/** What a connection is to be told of: all that concerns these subscriptions and is not visible in `from`. */
+/** What a connection is to be told of: all that concerns these subscriptions and is visible in none of the snapshots `seen`. */
 export interface Continuation {
   readonly connection: Connection
-  readonly from: string
+  readonly seen: readonly string[]
   /** No filters, orders or limits: what these show cannot be told from the log. */
   readonly definitions: readonly Definition[]
 }
 
 interface ReplayFeed extends Feed<Connection> {
-  readonly from: Snapshot
+  readonly seen: readonly Snapshot[]
 }
 
 /**
@@ -43,7 +43,7 @@ export async function replay(
   const routes = new Routes()
   for (const feed of feeds) routes.add(feed)
   const relations = new Map(feeds.map(({ definition: { relation } }) => [relation.id, relation]))
-  const from = commonSnapshot(feeds.map((feed) => feed.from))
+  const from = commonSnapshot([...new Set(feeds.map(startOf))])
   let part = 0
   for await (const transactions of streamLog(client, formatSnapshot(from), to, [...relations.keys()])) {
     const batch = routeChanges(
@@ -51,7 +51,7 @@ export async function replay(
       routes,
       (id) => relations.get(id),
       undefined,
-      (feed, id) => !isVisibleIn((feed as ReplayFeed).from, BigInt(id)), // the routes hold no others
+      (feed, id) => !isSeen(feed as ReplayFeed, BigInt(id)), // the routes hold no others
     )
     const concerned = batch.feeds.keys() as Iterable<ReplayFeed>
     for (const { feeds, followers } of groupsOf(concerned, (feed) => feed))
@@ -61,19 +61,38 @@ export async function replay(
   }
 }
 
-/** One for each thing that is followed and each position that is gone on from. */
+/** One for each thing that is followed and the snapshots that are gone on from, each of which is read once. */
 function feedsOf(continuations: readonly Continuation[]): ReplayFeed[] {
   const feeds = new Map<string, ReplayFeed>()
-  const snapshots = new Map<string, Snapshot>()
-  for (const { connection, from: text, definitions } of continuations) {
-    const from = snapshots.get(text) ?? parseSnapshot(text)
-    snapshots.set(text, from)
+  const snapshots = new Map<string, { readonly snapshot: Snapshot; readonly number: number }>()
+  const numbered = (text: string) => {
+    const known = snapshots.get(text) ?? { snapshot: parseSnapshot(text), number: snapshots.size }
+    snapshots.set(text, known)
+    return known
+  }
+  for (const { connection, seen, definitions } of continuations) {
+    const known = seen.map(numbered)
+    const numbers = known.map(({ number }) => number)
     for (const definition of definitions) {
-      const name = `${text}\n${nameOf(definition)}`
-      const feed = feeds.get(name) ?? { definition, followers: new Set(), window: null, from }
+      const name = `${numbers.join()}\n${nameOf(definition)}`
+      const feed = feeds.get(name) ?? {
+        definition,
+        followers: new Set(),
+        window: null,
+        seen: known.map(({ snapshot }) => snapshot),
+      }
       feeds.set(name, feed)
       feed.followers.add(connection)
     }
   }
   return [...feeds.values()]
+}
+
+/** From where the log is read: what the others show besides is left out of it. */
+function startOf({ seen }: ReplayFeed): Snapshot {
+  return seen.reduce((one, other) => (one.xmin > other.xmin ? one : other))
+}
+
+function isSeen({ seen }: ReplayFeed, xid: bigint): boolean {
+  return seen.some((snapshot) => isVisibleIn(snapshot, xid))
 }

@@ -167,13 +167,13 @@ function workOf(
     const { from, inbox } = missing
     const all = [...feeds].map(([id, { definition }]) => ({ id, definition }))
     for (const { id, definition } of all) {
-      const from = inbox.get(id)
-      if (from !== undefined) continuations.push({ connection, from, definitions: [definition] })
+      const seen = inbox.get(id)
+      if (seen) continuations.push({ connection, seen, definitions: [definition] })
     }
     const isFresh = freshness(missing, feeds, to)
     const continued = all.filter(({ id }) => !isFresh(id)).map(({ definition }) => definition)
     if (from !== null && from !== to && continued.length > 0)
-      continuations.push({ connection, from, definitions: continued })
+      continuations.push({ connection, seen: [from], definitions: continued })
     for (const { id, definition } of all) {
       if (!isFresh(id)) continue
       const isAfterReplay = inbox.has(id)

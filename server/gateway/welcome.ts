@@ -6,7 +6,7 @@ import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
 import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
-import { parseSnapshot } from '../log/snapshot.ts'
+import { xminOf } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
 import { relationsRead } from '../policies/relations-read.ts'
 import { hasWindow, readShown } from '../routing/shown.ts'
@@ -354,16 +354,16 @@ export class Welcome {
 async function expire(client: pg.ClientBase, connections: readonly Connection[]): Promise<void> {
   const from = connections.flatMap((connection) => {
     const { missing } = connection
-    const positions = [missing?.from, ...(missing?.inbox.values() ?? [])].filter(
-      (text) => typeof text === 'string',
-    )
-    return positions.length > 0 ? [{ connection, positions }] : []
+    const seen = [...(missing?.inbox.values() ?? [])]
+    if (typeof missing?.from === 'string') seen.push([missing.from])
+    return seen.length > 0 ? [{ connection, seen }] : []
   })
   if (from.length === 0) return
   const { rows } = await client.query('select event.log_horizon()::text as horizon')
   const horizon = BigInt(rows[0].horizon)
-  for (const { connection, positions } of from)
-    if (positions.some((text) => parseSnapshot(text).xmin < horizon)) connection.expire('position_expired')
+  for (const { connection, seen } of from)
+    if (seen.some((snapshots) => snapshots.every((text) => xminOf(text) < horizon)))
+      connection.expire('position_expired')
 }
 
 function definitionsOf(connection: Connection): Definition[] {

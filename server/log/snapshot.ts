@@ -16,6 +16,11 @@ export function parseSnapshot(text: string): Snapshot {
   }
 }
 
+/** Its `xmin` alone, however many were running. */
+export function xminOf(text: string): bigint {
+  return BigInt(text.slice(0, text.indexOf(':')))
+}
+
 export function formatSnapshot({ xmin, xmax, running }: Snapshot): string {
   return `${xmin}:${xmax}:${[...running].sort((a, b) => (a < b ? -1 : 1)).join(',')}`
 }
@@ -30,11 +35,4 @@ export function commonSnapshot(snapshots: readonly Snapshot[]): Snapshot {
   const xmax = snapshots.map((snapshot) => snapshot.xmax).reduce((a, b) => (a < b ? a : b))
   const running = new Set(snapshots.flatMap((snapshot) => [...snapshot.running]).filter((xid) => xid < xmax))
   return { xmin: [...running].reduce((a, b) => (a < b ? a : b), xmax), xmax, running }
-}
-
-/** The snapshot that shows what either shows. */
-export function mergedSnapshot(one: Snapshot, other: Snapshot): Snapshot {
-  const [later, earlier] = one.xmax > other.xmax ? [one, other] : [other, one]
-  const running = new Set([...later.running].filter((xid) => !isVisibleIn(earlier, xid)))
-  return { xmin: [...running].reduce((a, b) => (a < b ? a : b), later.xmax), xmax: later.xmax, running }
 }
