@@ -190,7 +190,7 @@ async function serve(
     logger,
     wake: () => reader.wake(),
     hasChanged: (relationId) => access.checkNow(relationId),
-    redefine: (connection, before) => access.redefine(connection, before),
+    redefine: (refused) => access.redefine(refused),
     allowanceOf: (connection) => gateway.allowanceOf(connection),
   })
   const wake = () => reader.wake()

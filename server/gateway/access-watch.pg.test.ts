@@ -47,6 +47,14 @@ async function followingWhatChanges(write: (connection: Connection) => Promise<v
     awaited,
     connection,
     id,
+    definition,
+    /** Another connection that waits to follow it, as it was before. */
+    waiting({ isShown }: { isShown: boolean }): Connection {
+      const other = new Connection(socket, new LiveSession('other'), nothing(), 1_000)
+      other.wanted.set(id, subscription)
+      other.pending.set(id, { definition: { ...definition }, isHeld: false, isShown })
+      return other
+    },
     relationId: definition.relation.id,
     async [Symbol.asyncDispose]() {
       await pool.end()
@@ -70,4 +78,21 @@ test('what is left while its new shape is noted does not come back', async () =>
   })
   await at.access.checkNow(at.relationId)
   expect([...at.connection.pending.keys()]).toEqual([])
+})
+
+test('what has another shape before it could begin is awaited as that by all who wait for it, and nobody is interrupted', async () => {
+  await using at = await followingWhatChanges(() => Promise.resolve())
+  const connections = [true, false].map((isShown) => at.waiting({ isShown }))
+  const refused = connections.map((connection) => ({ connection, definition: at.definition, error: '' }))
+  await expect(at.access.redefine(refused)).resolves.toEqual([])
+  const awaited = connections.map(({ pending }) => pending.get(at.id))
+  for (const one of awaited) expect(one?.definition.relation.shape).not.toBe(at.definition.relation.shape)
+  expect(awaited.map((one) => one?.isShown)).toEqual([true, false])
+  expect(at.awaited).toEqual([]) // they wait already
+
+  const again = awaited.flatMap((one, i) => {
+    const connection = connections[i]
+    return one && connection ? [{ connection, definition: { ...one.definition }, error: '' }] : []
+  })
+  await expect(at.access.redefine(again)).resolves.toEqual(again)
 })

@@ -13,7 +13,7 @@ import type { SessionStore } from '../session/session-store.ts'
 import { mapLimited } from './answer.ts'
 import type { Audience, Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
-import type { Welcome } from './welcome.ts'
+import type { Refused, Welcome } from './welcome.ts'
 
 /** The shape of a relation and the rights to it are compared this often, while somebody follows it. */
 const checkMs = 250
@@ -21,7 +21,7 @@ const checkMs = 250
 const thoroughEvery = 8
 const definesAtOnce = 8
 /** Those of one relation are asked for in one question: `Definitions`. */
-const feedsAtOnce = 500
+const asksAtOnce = 500
 
 export interface AccessWatchParts {
   readonly following: Following
@@ -79,19 +79,30 @@ export class AccessWatch {
   }
 
   /** As `WelcomeParts.redefine`. */
-  async redefine(connection: Connection, before: Definition): Promise<boolean> {
-    const { identity } = connection
-    this.#parts.definitions.forget()
+  async redefine(refused: readonly Refused[]): Promise<readonly Refused[]> {
+    const { definitions, logger } = this.#parts
+    definitions.forget()
+    const unaltered = await mapLimited(refused, asksAtOnce, async (each) => {
+      const isUnaltered = await this.#isUnaltered(each).catch((error: unknown) => {
+        logger.warn({ err: error }, 'could not ask again what a subscription means; trying again')
+        return false
+      })
+      return isUnaltered ? [each] : []
+    })
+    return unaltered.flat()
+  }
+
+  /** False if something else is pending now, or nothing. */
+  async #isUnaltered({ connection, definition: before }: Refused): Promise<boolean> {
+    const { identity, pending } = connection
     const definition = await this.#define(connection, before.id, identity)
-    if (
-      !definition ||
-      connection.identity !== identity ||
-      connection.pending.get(before.id)?.definition !== before
-    )
-      return true
-    if (nameOf(definition) === nameOf(before)) return false
-    this.#startOver(connection, definition)
-    return true
+    const awaited = pending.get(before.id)
+    if (!definition || !awaited || connection.identity !== identity) return false
+    if (nameOf(awaited.definition) !== nameOf(before)) return false
+    if (nameOf(definition) === nameOf(before)) return true
+    pending.set(before.id, { definition, isHeld: false, isShown: awaited.isShown })
+    this.#note(connection, definition)
+    return false
   }
 
   /**
@@ -153,7 +164,7 @@ export class AccessWatch {
       outdated.some(({ id, state }) => relation.id === id && relation.state === state)
     const changed = [...following.feeds].filter(isOutdated)
     definitions.forget()
-    await mapLimited(changed, feedsAtOnce, (feed) => this.#ask(feed))
+    await mapLimited(changed, asksAtOnce, (feed) => this.#ask(feed))
     wake()
     this.#refreshing = refreshCapture() // of whatever has been altered by now: nobody looks for that again soon
     return true
@@ -210,10 +221,14 @@ export class AccessWatch {
   }
 
   #startOver(connection: Connection, definition: Definition): void {
-    const { following, welcome, sessions, logger } = this.#parts
+    const { following, welcome } = this.#parts
     following.interrupt(connection, definition) // whether or not it can be noted now
     welcome.await(connection)
-    const { session } = connection
+    this.#note(connection, definition)
+  }
+
+  #note({ session }: Connection, definition: Definition): void {
+    const { sessions, logger } = this.#parts
     session
       .write(() => sessions.addSubscriptions(session.id, [definition]))
       .catch((error: unknown) => logger.warn({ err: error }, 'could not note what a session follows'))

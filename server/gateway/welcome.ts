@@ -12,7 +12,6 @@ import { relationsRead } from '../policies/relations-read.ts'
 import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Allowance } from './allowance.ts'
-import { mapLimited } from './answer.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
 import { drained } from './pace.ts'
@@ -27,7 +26,6 @@ const windowsPerBoundary = 50
 /** And so many rows of theirs, about. */
 const keysPerBoundary = 200_000
 const snapshotsPerReader = 4
-const redefinedAtOnce = 8
 const retryMs = 500
 /** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
 const pendingMs = 100
@@ -48,8 +46,15 @@ export interface WelcomeParts {
   readonly allowanceOf: (connection: Connection) => Allowance
   /** Looks whether a relation, or who may read it, is another than was thought, and sees to those who follow it. */
   readonly hasChanged: (relationId: number) => Promise<boolean>
-  /** Asks what a subscription that is yet to begin means by now. True if it is another thing, or nothing any more: that has been seen to. */
-  readonly redefine: (connection: Connection, before: Definition) => Promise<boolean>
+  /** Asks what is yet to begin means by now, and sees to it where that is another thing, or nothing any more. Says which it is not. */
+  readonly redefine: (refused: readonly Refused[]) => Promise<readonly Refused[]>
+}
+
+/** Something that a connection is yet to follow, and that PostgreSQL refuses to read. */
+export interface Refused {
+  readonly connection: Connection
+  readonly definition: Definition
+  readonly error: unknown
 }
 
 /**
@@ -66,6 +71,7 @@ export class Welcome {
   readonly #behind = new Set<Connection>()
   /** They have kept others waiting: each is served alone, until it is live. */
   readonly #slow = new WeakSet<Connection>()
+  #isAskingAgain = false
   #notBefore = 0
 
   constructor(parts: WelcomeParts) {
@@ -201,6 +207,7 @@ export class Welcome {
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
     const windows = new Map<string, ReadonlySet<KeyText> | RowcastError>()
     const locked = new Set<number>()
+    const refused = new Map<string, unknown>()
     const ofFirst = new Set(connections.slice(0, 1).flatMap(definitionsOf).map(nameOf))
     let keysRead = 0
     const groups = [...groupsOf(connections.flatMap(definitionsOf).filter((d) => this.#isNewWindow(d)))]
@@ -233,26 +240,33 @@ export class Welcome {
           for (const definition of group) {
             const reason = orLimit(error, limits)
             if (reason instanceof RowcastError) windows.set(nameOf(definition), reason)
-            else void this.#askAgain(connections, definition, reason)
+            else refused.set(nameOf(definition), reason)
           }
       } finally {
         await client.query('rollback to savepoint new_window; release savepoint new_window')
       }
     }
+    if (refused.size > 0) void this.#askAgain(connections, refused)
     return windows
   }
 
-  /** PostgreSQL refuses to say what something shows: it may have become another thing since it was asked for, and else ends. */
-  async #askAgain(connections: readonly Connection[], definition: Definition, error: unknown): Promise<void> {
-    const { redefine, logger } = this.#parts
-    await mapLimited(connections, redefinedAtOnce, async (connection) => {
-      if (!isPending(connection, definition)) return
-      const isAnother = await redefine(connection, definition).catch((failure: unknown) => {
-        logger.warn({ err: failure }, 'could not ask again what a subscription means; trying again')
-        return true
-      })
-      if (!isAnother && isPending(connection, definition)) this.#end(connection, definition, error)
-    })
+  /**
+   * PostgreSQL refuses to say what subscriptions show: they may have become another thing since they were asked for, and else
+   * end. What is refused while others are asked again is so at a later boundary, too.
+   *
+   * @param refused why, by their names
+   */
+  async #askAgain(connections: readonly Connection[], refused: ReadonlyMap<string, unknown>): Promise<void> {
+    if (this.#isAskingAgain) return
+    this.#isAskingAgain = true
+    const awaited = connections.flatMap((connection) =>
+      definitionsOf(connection)
+        .filter((definition) => refused.has(nameOf(definition)))
+        .map((definition) => ({ connection, definition, error: refused.get(nameOf(definition)) })),
+    )
+    for (const { connection, definition, error } of await this.#parts.redefine(awaited))
+      if (isPending(connection, definition)) this.#end(connection, definition, error)
+    this.#isAskingAgain = false
   }
 
   #isNewWindow(definition: Definition): boolean {
