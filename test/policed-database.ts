@@ -13,7 +13,7 @@ export interface PolicedDatabase extends AsyncDisposable {
   /** As a superuser. */
   query(sql: string): Promise<unknown>
   /** Looks as a server whose database user is no superuser: exempt from row security and allowed to read the tables, or not. */
-  withServer<T>(isExempt: boolean, work: () => Promise<T>): Promise<T>
+  withServer<T>(isExempt: boolean, work: (user: string) => Promise<T>): Promise<T>
   /** Roles of the cluster have other names than in policies here: `staff`, of which the role is a member, and `nobody`. */
   withPolicies<T>(policies: string, work: (shown: Shown) => Promise<T>): Promise<T>
 }
@@ -134,7 +134,7 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
       const before = pool
       pool = createEncodingPool(url.href, 4)
       try {
-        return await work()
+        return await work(user)
       } finally {
         await pool.end()
         pool = before

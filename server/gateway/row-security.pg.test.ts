@@ -213,6 +213,27 @@ test('C-41 a policy, a grant and a role that change take effect on what is shown
   await at.sql(`grant select on message to ${at.role}`)
 })
 
+test('a server that is not exempt from row security any more goes on, and nothing goes from any page', async () => {
+  const user = await at.database.createRole(`login password 'it' noinherit bypassrls`)
+  await at.sql(`
+    create table diary (id int primary key, owner text); alter table diary enable row level security;
+    create policy own on diary to ${at.role} using (owner = (current_setting('request.jwt.claims', true)::json ->> 'sub'));
+    insert into diary values (1, 'ann'), (2, 'bob'); select event.track('diary'); grant select on diary to ${at.role}, ${user};
+    select event.grant_server('${user}'); grant ${at.role} to ${user}`)
+  const url = new URL(at.database.url)
+  Object.assign(url, { username: user, password: 'it' })
+  await using other = await startRowcast(url.href)
+  await using ann = new TestSocket(other.url, { role: at.role, sub: 'ann' })
+  await ann.attach()
+  await ann.subscribe({ kind: 'table', relation: 'diary' })
+  expect((await ann.next('snapshot', (m) => m.done)).rows.map(([key]) => key)).toEqual(['[1]'])
+  await at.sql(`alter role ${user} nobypassrls; update diary set owner = 'ann'`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_insert' && key === '[2]'))
+  await at.sql(`update diary set owner = 'bob' where id = 2`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[2]'))
+  expect(told(ann)).not.toContain('row_delete [1]')
+})
+
 test('what a function reads that nobody can look into is found out when it runs', async () => {
   await at.sql(`
     create table grantee (note int, person text, primary key (note, person));

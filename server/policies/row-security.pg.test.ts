@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { connectEncoding } from '../db/pool.ts'
 import { readStates } from '../routing/catalogue.ts'
 import { relationsRead } from './relations-read.ts'
 import { readRowSecurity } from './row-security.ts'
@@ -42,6 +43,14 @@ async function securityOf(policy: string, setUp = '') {
   )
   const { rows } = await client.query(`select 'note'::regclass::oid::int8::text as oid`)
   return readRowSecurity(client, Number(rows[0].oid), role)
+}
+
+/** A connection of this user's. */
+async function connectAs(user: string) {
+  const url = new URL(database.url)
+  Object.assign(url, { username: user, password: 'it' })
+  const client = await connectEncoding(url.href)
+  return { client, [Symbol.asyncDispose]: () => client.end() }
 }
 
 const member = (columns: string[] | null, key: string | null) => [
@@ -224,6 +233,24 @@ test('it comes to changes with the roles by which the server reads, and not with
   await client.query(
     `revoke ${group} from ${role}; alter role ${group} nobypassrls; drop function looks; revoke create on schema public from ${owner}`,
   )
+})
+
+test.for<[statement: string, undo: string]>([
+  ['alter role the_server nobypassrls', 'alter role the_server bypassrls'],
+  ['revoke select on note from the_server', 'grant select on note to the_server'],
+  ['revoke select on member from the_server', 'grant select on member to the_server'],
+  ['revoke usage on schema public from public', 'grant usage on schema public to public'],
+])('it comes to changes with what the server itself may read: %s', async ([statement, undo]) => {
+  await securityOf('team in (select m.team from member as m where m.person = me())')
+  const user = await database.createRole(`login password 'it' bypassrls`)
+  await client.query(`select event.grant_server('${user}'); grant select on note, member to ${user}`)
+  await using server = await connectAs(user)
+  const note = ids.get('note') ?? 0
+  const state = async () => (await readStates(server.client, [{ id: note, role }]))[0]
+  const before = await state()
+  await client.query(statement.replaceAll('the_server', user))
+  expect(await state()).not.toBe(before)
+  await client.query(undo.replaceAll('the_server', user))
 })
 
 test('a policy may read its own table by way of a policy of another', async () => {

@@ -264,6 +264,16 @@ test.for([
     ),
 )
 
+test('a server from which row security hides rows all of a sudden takes that for no answer', () =>
+  database.withServer(true, (user) =>
+    database.withPolicies('create policy a on message to staff using (owner = auth.uid())', async (shown) => {
+      expect(shown.security?.join).not.toBeNull()
+      await database.query(`alter role ${user} nobypassrls`)
+      expect(await shown.byJoin()).toEqual(shown.bySelect)
+      expect(await shown.byRelation()).toEqual(shown.bySelect)
+    }),
+  ))
+
 test.for([
   [
     'a cast that calls a function',

@@ -35,6 +35,13 @@ export async function whoSees(
   return all
 }
 
+/**
+ * Around what the server asks as its own user, from which row security hides nothing: if it does, since that is not exempt any
+ * more, PostgreSQL is to refuse rather than to leave rows out.
+ */
+const beforeJoin = 'savepoint rowcast_join; set local row_security = off'
+const afterJoin = 'rollback to savepoint rowcast_join; release savepoint rowcast_join'
+
 /** Null if PostgreSQL refuses: it may be for the sake of one sight, or of a row that none of them gets to see. */
 async function seenByJoin(
   client: pg.ClientBase,
@@ -43,16 +50,16 @@ async function seenByJoin(
   sights: Sights,
   keys: readonly KeyText[],
 ): Promise<Map<KeyText, Sight[]> | null> {
-  await client.query('savepoint rowcast_join')
+  await client.query(beforeJoin)
   try {
     const seen = new Seen(sights, keys)
     const isFound = await addFound(client, relation, join, keys, seen)
     if (!isFound) await addJoined(client, relation, join, keys, seen)
-    await client.query('release savepoint rowcast_join')
+    await client.query(afterJoin)
     return seen.byKey
   } catch (error) {
     if (!isRefusal(error)) throw error
-    await client.query('rollback to savepoint rowcast_join')
+    await client.query(afterJoin)
     return null
   }
 }
@@ -217,13 +224,13 @@ export async function allSeen(
     union all
     select null, a."rowcast kind", json_agg(a."rowcast key")::text from rowcast_all as a
      where a."rowcast kind" in (select s.kind from rowcast_seen as s) group by 2`
-  await client.query('savepoint rowcast_join')
+  await client.query(beforeJoin)
   try {
     const { rows: found } = await client.query<{ n: string | null; kind: string; keys: string | null }>({
       text,
       values: [...told.values],
     })
-    await client.query('release savepoint rowcast_join')
+    await client.query(afterJoin)
     const keysOf = new Map<string, KeyText[]>()
     for (const { kind, keys } of found) if (keys !== null) keysOf.set(kind, JSON.parse(keys) as KeyText[])
     const seen = sights.all.map(() => new Set<KeyText>())
@@ -235,7 +242,7 @@ export async function allSeen(
     return seen
   } catch (error) {
     if (!isRefusal(error)) throw error
-    await client.query('rollback to savepoint rowcast_join')
+    await client.query(afterJoin)
     return null
   }
 }

@@ -1,6 +1,7 @@
 -- A short text that changes whenever row security may come to show something else without a row having changed: with the
 -- policies, with any function and any view of an application's, which a policy may read by way of another, with the rights to a
--- relation that is tracked or that a policy reads, and of the latter also with the shape and with whether it is tracked.
+-- relation that is tracked or that a policy reads, and of the latter also with the shape and with whether it is tracked; and
+-- with whether the current user may read all of it, which decides how it is asked.
 --
 -- It is asked for several times a second: what it looks at is found by indexes, its plan is kept, and of what is only ever
 -- replaced, the version is enough.
@@ -31,7 +32,8 @@ begin
       ),
       (
         select string_agg(
-          concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, t.id),
+          concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, t.id,
+            row_security_active(c.oid), has_table_privilege(c.oid, 'select'), has_schema_privilege(c.relnamespace, 'usage')),
           ' ' order by c.oid)
         from (select r.oid from relation as r union select t.oid from event.tracked_relation as t) as r
         join pg_catalog.pg_class as c on c.oid = r.oid
