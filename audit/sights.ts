@@ -67,14 +67,10 @@ export class Observer {
   /** As the database stands for this connection, its own uncommitted changes included. */
   async observe(client: pg.ClientBase): Promise<Sights> {
     const relations = this.#tables.map(({ relation }) => relation)
-    const { rows } = await client
-      .query<{ seen: (string | null)[][] }>('select rowcast_audit.seen($1, $2::text[]::regclass[]) as seen', [
-        this.#identities,
-        relations,
-      ])
-      .catch((cause: unknown) => {
-        throw new Error('could not look at what everybody sees', { cause })
-      })
+    const { rows } = await client.query<{ seen: (string | null)[][] }>(
+      'select rowcast_audit.seen($1, $2::text[]::regclass[]) as seen',
+      [this.#identities, relations],
+    )
     const sights = (rows[0]?.seen ?? []).map((ofTables) => {
       return new Map(
         this.#tables.map((table, i) => [table.relation, this.#parse(table, ofTables[i] ?? null)]),

@@ -57,7 +57,9 @@ export class Recorder {
     const committingAt = Date.now()
     await client.query('commit')
     const committedAt = Date.now()
-    const after = await this.observe(client)
+    const after = await this.observe(client).catch((cause: unknown) => {
+      throw new Error('could not look at what everybody sees', { cause }) // it has committed: there is no other try
+    })
     this.commits.push({ xid: BigInt(xid), what, committingAt, committedAt, isUnlogged, after, during })
   }
 }
