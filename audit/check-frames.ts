@@ -18,6 +18,7 @@ import { ActingAs } from './acting-as.ts'
 import { identityText, type CheckParts } from './check-parts.ts'
 import type { LeakKind } from './findings.ts'
 import type { ClientRecords } from './records.ts'
+import { markerRelation } from './tables.ts'
 
 /** What writers write as content: it occurs once, and says whose sight it was in. */
 const tokenPattern = /tk[0-9a-z]{4,}q/g
@@ -170,9 +171,8 @@ class FrameJudge {
   }
 
   #value(relation: string, key: KeyText, row: Row, to: number, after = this.#toldOf + 1): void {
-    const { history, tables, counts, graceMs } = this.#parts
-    const table = tables.find((one) => one.relation === relation)
-    if (!table) return // the audit's own
+    const { history, counts, graceMs } = this.#parts
+    if (relation === markerRelation) return
     counts.values++
     let [first, last] = [Math.min(after, to), to]
     const change = history.changeOfRights(this.#frame.at, graceMs)

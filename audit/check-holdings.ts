@@ -26,10 +26,7 @@ function checkHolding(
   { subscription, result }: Holding,
   { history, identities, tables, graceMs, counts, findings }: CheckParts,
 ): void {
-  const table = tables.find(({ relation }) => relation === subscription.relation)
-  if (!table) return
   const index = history.indexAt(position)
-  const sight = history.sight(index, identity, table.relation)
   const found = (kind: LeakKind | FaultKind, message: string): void =>
     findings.add({
       kind,
@@ -39,6 +36,16 @@ function checkHolding(
       commit: history.commits[index]?.what ?? '',
     })
 
+  const table = tables.find(({ relation }) => relation === subscription.relation)
+  if (!table) {
+    if (result.status === 'ready')
+      return found(
+        'shown',
+        `it is a partition: of itself it has no log, and there is ${JSON.stringify(result.data)}`,
+      )
+    counts.refusals++
+    return
+  }
   if (result.status === 'error') {
     // Who has been refused stays so until it asks again: it is enough that he had to be refused then.
     const [first, last] = history.inForce(result.since - graceMs, result.since)
@@ -54,6 +61,7 @@ function checkHolding(
     return
   }
   counts.compared++
+  const sight = history.sight(index, identity, table.relation)
   if (!sight || !isAllowed(subscription, table, sight))
     return found('shown', `PostgreSQL refuses it, and there is ${JSON.stringify(result.data)}`)
   const expected = shown(subscription, table, sight.rows)

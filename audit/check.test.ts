@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Row } from '../shared/change.ts'
 import { check } from './check.ts'
 import { History, type Committed } from './history.ts'
-import type { ClientRecord } from './records.ts'
+import type { ClientRecord, Holding } from './records.ts'
 import type { Sight, Sights } from './sights.ts'
 import type { AuditTable } from './tables.ts'
 
@@ -13,6 +13,7 @@ const table: AuditTable = {
     { name: 'note', type: 'text' },
   ],
   key: ['id'],
+  partitions: [],
   isMembership: false,
 }
 const identities = ['one', 'other'].map((sub) => ({ role: 'reader', claims: { sub } }))
@@ -178,6 +179,18 @@ test('a row that stays on the page after the right to it has gone is found, once
 test('a table that may not be selected any more, and is shown, is found', () => {
   const history = historyOf({ after: sights(sightOf([first])) }, { after: sights(null) })
   expect(kindsIn(history, ...begun([first]), held(1, [], 1_500))).toEqual(['shown'])
+})
+
+test('a partition that is shown by itself is found, and that it is refused is right', () => {
+  const history = historyOf({ after: sights(sightOf([first])) })
+  const partition = { kind: 'table', relation: 'public.doc_0' } as const
+  const heldOf = (result: Holding['result']): ClientRecord => ({
+    ...{ at: 100, kind: 'held', position: positionOf(0), isAtRest: false },
+    holdings: [{ subscription: partition, result }],
+  })
+  expect(kindsIn(history, ...begun([]), heldOf({ status: 'ready', data: [] }))).toContain('shown')
+  const refusal = { status: 'error', code: 'not_tracked', since: 100 } as const
+  expect(kindsIn(history, ...begun([first]), heldOf(refusal))).toEqual([])
 })
 
 test('what is lacking is told apart from what is too much', () => {

@@ -1,6 +1,6 @@
 import { createPolicy, randomPolicy, type Policy } from './policies.ts'
 import type { Random } from './random.ts'
-import { quote, type AuditTable } from './tables.ts'
+import { quote, tableOrPartition, withPartitions, type AuditTable } from './tables.ts'
 import type { Roles } from './roles.ts'
 
 /** One statement that changes who may see what. */
@@ -33,7 +33,7 @@ export class Rights {
     this.#tables = tables
     this.#roles = roles
     this.#memberships = new Set([`${roles.reader}>${roles.member}`])
-    for (const table of tables) this.#begin(table)
+    for (const table of withPartitions(tables)) this.#begin(table)
   }
 
   get policies(): readonly Policy[] {
@@ -56,11 +56,13 @@ export class Rights {
       grants.set(clerk, table.isMembership || random.chance(0.3) ? 'all' : this.#someColumns(table))
     if (table.isMembership) grants.set(reader, 'all')
     if (random.chance(0.3)) grants.set(group, 'all')
-    const isSecured = table.isMembership ? random.chance(0.3) : random.chance(0.9)
+    const isPartition = table.partitionOf !== undefined
+    const isSecured = random.chance(isPartition ? 0.6 : table.isMembership ? 0.3 : 0.9)
     this.#ofTables.set(table.relation, { isSecured, isForced: random.chance(0.3), grants })
     // Where no policy permits anything there is nothing to be seen.
     this.#policies.push(this.#policy(table, false))
-    for (let count = random.int(0, 2); count > 0; count--) this.#policies.push(this.#policy(table))
+    for (let count = random.int(0, isPartition ? 1 : 2); count > 0; count--)
+      this.#policies.push(this.#policy(table))
   }
 
   #policy(table: AuditTable, isRestrictive?: boolean): Policy {
@@ -68,10 +70,17 @@ export class Rights {
     return randomPolicy(
       this.#random,
       table,
+      this.#members(),
       [reader, clerk, group, member],
       `p${this.#policyCount++}`,
       isRestrictive,
     )
+  }
+
+  #members(): string {
+    const table = this.#tables.find(({ isMembership }) => isMembership)
+    if (!table) throw new Error('there is no table of members')
+    return tableOrPartition(this.#random, table, 0.3).relation
   }
 
   /** Nearly always with the key, without which there is nothing to follow. */
@@ -94,14 +103,14 @@ export class Rights {
       force: 1,
       membership: 2,
     })
-    const table = random.pick(this.#tables) as AuditTable
+    const table = tableOrPartition(random, random.pick(this.#tables) as AuditTable, 0.3)
     switch (kind) {
       case 'create_policy':
         return this.#createPolicy(table)
       case 'drop_policy':
-        return this.#dropPolicy() ?? this.#createPolicy(table)
+        return this.#dropPolicy(table) ?? this.#createPolicy(table)
       case 'alter_policy':
-        return this.#alterPolicy() ?? this.#createPolicy(table)
+        return this.#alterPolicy(table) ?? this.#createPolicy(table)
       case 'grant':
         return this.#grant(table)
       case 'revoke':
@@ -132,8 +141,12 @@ export class Rights {
     return { sql: createPolicy(policy), done: () => this.#policies.push(policy) }
   }
 
-  #dropPolicy(): RightsChange | undefined {
-    const policy = this.#random.pick(this.#policies)
+  #policyOf({ relation }: AuditTable): Policy | undefined {
+    return this.#random.pick(this.#policies.filter((policy) => policy.relation === relation))
+  }
+
+  #dropPolicy(table: AuditTable): RightsChange | undefined {
+    const policy = this.#policyOf(table)
     return (
       policy && {
         sql: `drop policy ${policy.name} on ${policy.relation}`,
@@ -142,10 +155,9 @@ export class Rights {
     )
   }
 
-  #alterPolicy(): RightsChange | undefined {
-    const policy = this.#random.pick(this.#policies)
-    const table = this.#tables.find(({ relation }) => relation === policy?.relation)
-    if (!policy || !table) return undefined
+  #alterPolicy(table: AuditTable): RightsChange | undefined {
+    const policy = this.#policyOf(table)
+    if (!policy) return undefined
     const other = this.#policy(table)
     const altered = { ...policy, to: other.to, using: other.using, title: other.title }
     return {

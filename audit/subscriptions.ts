@@ -1,11 +1,14 @@
 import type { Value } from '../shared/change.ts'
 import type { Predicate, Subscription } from '../shared/subscription.ts'
 import type { Random } from './random.ts'
-import { ids, teams, users, type AuditColumn, type AuditTable } from './tables.ts'
+import { ids, tableOrPartition, teams, users, type AuditColumn, type AuditTable } from './tables.ts'
 
-/** Something to follow, of every kind. Columns that the identity may not read are among what is asked for. */
+/**
+ * Something to follow, of every kind. Columns that the identity may not read are among what is asked for, and so are partitions,
+ * which nobody can follow.
+ */
 export function randomSubscription(random: Random, table: AuditTable): Subscription {
-  const { relation } = table
+  const { relation } = tableOrPartition(random, table, 0.1)
   const column = (): string => (random.pick(table.columns) as AuditColumn).name
   const key = (): Value[] => randomKey(random, table)
   switch (random.weighted({ table: 4, query: 5, column: 2, row: 3, field: 2 })) {

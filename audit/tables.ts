@@ -19,8 +19,18 @@ export interface AuditTable {
   readonly columns: readonly AuditColumn[]
   readonly key: readonly string[]
   readonly partitionedBy?: 'list' | 'hash'
+  readonly partitions: readonly Partition[]
+  /** Of a partition: its table. */
+  readonly partitionOf?: string
   /** Whom teams consist of: policies of the other tables look it up. */
   readonly isMembership: boolean
+}
+
+/** Has policies and grants of its own, which hold for who names it. By itself nobody can follow it. */
+export interface Partition {
+  readonly relation: string
+  /** As SQL. */
+  readonly bounds: string
 }
 
 export const users = ['u1', 'u2', 'u3', 'u4'] as const
@@ -32,8 +42,9 @@ export const ids = 7
 export const markerRelation = 'public.audit_marker'
 
 export function randomTables(random: Random): AuditTable[] {
+  const relation = 'public.membership'
   const membership: AuditTable = {
-    relation: 'public.membership',
+    relation,
     columns: [
       { name: 'usr', type: 'text', means: 'owner' },
       { name: 'team', type: 'text', means: 'team' },
@@ -41,6 +52,7 @@ export function randomTables(random: Random): AuditTable[] {
       { name: 'label', type: 'text' },
     ],
     key: ['usr', 'team'],
+    ...partitioning(relation, random.chance(0.4) ? 'list' : undefined),
     isMembership: true,
   }
   return [membership, ...Array.from({ length: random.int(1, 3) }, (_, i) => randomTable(random, i))]
@@ -53,8 +65,9 @@ function randomTable(random: Random, i: number): AuditTable {
   const partitionedBy = random.chance(0.3) ? random.pick(['list', 'hash'] as const) : undefined
   // A partition's key is part of the primary key.
   const hasPair = partitionedBy === 'list' || random.chance(0.25)
+  const relation = `public.doc_${i}`
   return {
-    relation: `public.doc_${i}`,
+    relation,
     columns: [
       { name: 'id', type: 'integer' },
       team,
@@ -67,41 +80,64 @@ function randomTable(random: Random, i: number): AuditTable {
       { name: name('secret', 'Secret %'), type: 'text' },
     ],
     key: hasPair ? ['id', team.name] : ['id'],
-    ...(partitionedBy && { partitionedBy }),
+    ...partitioning(relation, partitionedBy),
     isMembership: false,
   }
 }
 
-/** Creates a table and has its changes captured. */
-export function createTable({ relation, columns, key, partitionedBy }: AuditTable, owner: string): string {
-  const list = columns.map(({ name, type }) => `${quote(name)} ${type}`)
-  const primary = `primary key (${key.map(quote).join(', ')})`
-  const create = `create table ${relation} (${list.join(', ')}, ${primary})`
-  const statements = [
-    create + partitioning(columns, partitionedBy),
-    `alter table ${relation} owner to ${owner}`,
-  ]
-  if (partitionedBy === 'list')
-    teams.forEach((team, i) =>
-      statements.push(
-        `create table ${relation}_${i} partition of ${relation} for values in ('${team}')`,
-        `alter table ${relation}_${i} owner to ${owner}`,
-      ),
-    )
-  if (partitionedBy === 'hash')
-    for (const i of [0, 1])
-      statements.push(
-        `create table ${relation}_${i} partition of ${relation} for values with (modulus 2, remainder ${i})`,
-        `alter table ${relation}_${i} owner to ${owner}`,
-      )
-  statements.push(`select event.track('${relation}')`)
-  return statements.join(';\n')
+function partitioning(
+  relation: string,
+  by: AuditTable['partitionedBy'],
+): Pick<AuditTable, 'partitionedBy' | 'partitions'> {
+  if (by === undefined) return { partitions: [] }
+  const bounds =
+    by === 'list'
+      ? teams.map((team) => `in ('${team}')`)
+      : [0, 1].map((remainder) => `with (modulus 2, remainder ${remainder})`)
+  return {
+    partitionedBy: by,
+    partitions: bounds.map((of, i) => ({ relation: `${relation}_${i}`, bounds: of })),
+  }
 }
 
-function partitioning(columns: readonly AuditColumn[], by: AuditTable['partitionedBy']): string {
-  if (by === undefined) return ''
-  const column = by === 'hash' ? 'id' : (columns.find(({ means }) => means === 'team')?.name ?? 'team')
-  return ` partition by ${by} (${quote(column)})`
+/** Tables, and each of their partitions as the table that it is to who names it. */
+export function withPartitions(tables: readonly AuditTable[]): AuditTable[] {
+  return tables.flatMap((table) => [
+    table,
+    ...table.partitions.map(({ relation }): AuditTable => ({
+      ...table,
+      relation,
+      partitions: [],
+      partitionOf: table.relation,
+    })),
+  ])
+}
+
+/** A table or, if it has any and as often as it is said, one of its partitions. */
+export function tableOrPartition(random: Random, table: AuditTable, probability: number): AuditTable {
+  const [, ...partitions] = withPartitions([table])
+  return (random.chance(probability) && random.pick(partitions)) || table
+}
+
+/** Creates a table and has its changes captured. */
+export function createTable(table: AuditTable, owner: string): string {
+  const { relation, columns, key, partitions } = table
+  const list = columns.map(({ name, type }) => `${quote(name)} ${type}`)
+  const primary = `primary key (${key.map(quote).join(', ')})`
+  return [
+    `create table ${relation} (${list.join(', ')}, ${primary})${partitionBy(table)}`,
+    ...partitions.map(
+      (each) => `create table ${each.relation} partition of ${relation} for values ${each.bounds}`,
+    ),
+    ...withPartitions([table]).map((each) => `alter table ${each.relation} owner to ${owner}`),
+    `select event.track('${relation}')`,
+  ].join(';\n')
+}
+
+function partitionBy(table: AuditTable): string {
+  const { partitionedBy } = table
+  if (partitionedBy === undefined) return ''
+  return ` partition by ${partitionedBy} (${partitionedBy === 'list' ? columnFor(table, 'team') : 'id'})`
 }
 
 /** The column of a table with this meaning, as SQL; undefined if it has none. */

@@ -3,7 +3,7 @@ import { createPolicy, policyFunctions } from './policies.ts'
 import { randomFrom, type Random } from './random.ts'
 import { Rights, rightsSql } from './rights.ts'
 import type { Roles } from './roles.ts'
-import { createTable, markerRelation, randomTables, type AuditTable } from './tables.ts'
+import { createTable, markerRelation, randomTables, withPartitions, type AuditTable } from './tables.ts'
 
 /** All that a seed says of a run before anybody writes. */
 export interface World {
@@ -39,7 +39,7 @@ export function randomWorld(seed: number, roles: Roles): World {
        grant usage on schema public to public`,
       ...tables.map((table, i) => createTable(table, owners[i] ?? 'current_user')),
       policyFunctions,
-      ...tables.flatMap((table) => rightsSql(rights, table)),
+      ...withPartitions(tables).flatMap((table) => rightsSql(rights, table)),
       ...rights.policies.map(createPolicy),
     ],
   }

@@ -6,7 +6,7 @@ import type { Random } from './random.ts'
 import type { Rights } from './rights.ts'
 import type { Observer, Sights } from './sights.ts'
 import { randomKey, valueFor } from './subscriptions.ts'
-import { columnFor, quote, type AuditColumn, type AuditTable } from './tables.ts'
+import { columnFor, quote, tableOrPartition, type AuditColumn, type AuditTable } from './tables.ts'
 
 /** Commits happen one after the other under this lock, and are looked at under it. */
 const commitLock = 'select pg_advisory_lock(7310866249043117301)'
@@ -239,6 +239,7 @@ function randomStatement(random: Random, place: Place, token: () => string): Sta
   const some = (): AuditColumn[] => random.shuffled(others).slice(0, random.int(1, others.length))
   const set = (chosen: readonly AuditColumn[]): string =>
     chosen.map(({ name }, i) => `${quote(name)} = $${i + 1}`).join(', ')
+  const target = tableOrPartition(random, table, 0.2).relation
   switch (random.weighted({ upsert: 8, update: 8, update_some: 2, rekey: 1, delete: 4, delete_some: 1 })) {
     case 'upsert': {
       const names = columns.map(({ name }) => quote(name))
@@ -251,7 +252,7 @@ function randomStatement(random: Random, place: Place, token: () => string): Sta
     case 'update': {
       const chosen = some()
       return {
-        text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
+        text: `update ${target} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
         values: [...chosen.map(valueOf), ...place.key],
       }
     }
@@ -260,27 +261,27 @@ function randomStatement(random: Random, place: Place, token: () => string): Sta
       const team = columnFor(table, 'team') ?? quote(key[0] ?? '')
       const column = columns.find(({ means }) => means === 'team')
       return {
-        text: `update ${relation} set ${set(chosen)} where ${team} = $${chosen.length + 1}`,
+        text: `update ${target} set ${set(chosen)} where ${team} = $${chosen.length + 1}`,
         values: [...chosen.map(valueOf), column ? valueFor(random, column) : null],
       }
     }
     case 'rekey': {
       const chosen = columns.filter(({ name }) => key.includes(name))
       return {
-        text: `update ${relation} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
+        text: `update ${target} set ${set(chosen)} where ${keyIs(chosen.length + 1)}`,
         values: [...chosen.map(valueOf), ...place.key],
       }
     }
     case 'delete':
-      return { text: `delete from ${relation} where ${keyIs(1)}`, values: place.key }
+      return { text: `delete from ${target} where ${keyIs(1)}`, values: place.key }
     case 'delete_some': {
       const owner = columns.find(({ means }) => means === 'owner')
       return owner
         ? {
-            text: `delete from ${relation} where ${quote(owner.name)} = $1`,
+            text: `delete from ${target} where ${quote(owner.name)} = $1`,
             values: [valueFor(random, owner)],
           }
-        : { text: `delete from ${relation} where ${keyIs(1)}`, values: place.key }
+        : { text: `delete from ${target} where ${keyIs(1)}`, values: place.key }
     }
   }
 }
