@@ -388,6 +388,19 @@ test('what no log tells is asked again all the time', async () => {
   await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
 })
 
+test('what another role is a member of, which a policy asks for, is asked again all the time', async () => {
+  const [staff, bob] = [await at.database.createRole('nologin'), await at.database.createRole('nologin')]
+  await at.sql(`
+    create table desk (id int primary key, owner name); alter table desk enable row level security;
+    create policy of_staff on desk using (pg_has_role(owner, '${staff}', 'member'));
+    grant select on desk to ${at.role}; grant ${staff} to ${bob};
+    insert into desk values (1, '${bob}'); select event.track('desk')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: 'desk' })
+  expect(ann.keys).toEqual(['[1]'])
+  await at.sql(`revoke ${staff} from ${bob}`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+})
+
 test('claims that are renewed, and two tokens of one user, are each shown what they allow', async () => {
   const authenticate: Authenticate = ({ auth }) => ({
     role: at.role,

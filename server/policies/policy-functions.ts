@@ -29,13 +29,9 @@ const steady = new Set(
 )
 const timely = new Set(['now', 'transaction_timestamp', 'statement_timestamp', 'age'])
 /** They depend on whose question it is, which is as good as a claim. */
-const personal = new Set(['current_user', 'session_user', 'pg_has_role'])
-const personalValues = new Set([
-  'SVFOP_CURRENT_USER',
-  'SVFOP_CURRENT_ROLE',
-  'SVFOP_USER',
-  'SVFOP_SESSION_USER',
-])
+const personal = new Set(['current_user', 'session_user'])
+const ownRole = new Set(['SVFOP_CURRENT_USER', 'SVFOP_CURRENT_ROLE', 'SVFOP_USER'])
+const personalValues = new Set([...ownRole, 'SVFOP_SESSION_USER'])
 const timelyValue = /^SVFOP_(CURRENT_DATE|CURRENT_TIME|LOCALTIME)/
 
 /** Types of which a value is read from a text by what the text says, and by nothing else: not times, for there is 'now'. */
@@ -186,6 +182,7 @@ export class PolicyFunctions {
     const isBuiltIn = names.length === 2 ? names[0] === 'pg_catalog' : !this.#shadowed.has(name)
     if (isBuiltIn) {
       if (name === 'current_setting') return readsClaims(call) ? 'claims' : 'unknown'
+      if (name === 'pg_has_role') return asksOfOwnRole(call) ? 'claims' : 'unknown'
       if (personal.has(name)) return 'claims'
       if (timely.has(name)) return 'time'
       const builtIn = this.#builtIns.get(name)
@@ -264,4 +261,13 @@ function readsClaims({ args }: FuncCall): boolean {
   const name = first && 'TypeCast' in first ? first.TypeCast.arg : first
   const text = name && 'A_Const' in name ? name.A_Const.sval?.sval : undefined
   return text !== undefined && (text.includes('.') || text === 'role')
+}
+
+/** What other roles are members of may change without a trace in what the relation is to this one. */
+function asksOfOwnRole({ args = [] }: FuncCall): boolean {
+  const [first] = args
+  return (
+    args.length === 2 ||
+    (first !== undefined && 'SQLValueFunction' in first && ownRole.has(first.SQLValueFunction.op ?? ''))
+  )
 }

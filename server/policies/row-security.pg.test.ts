@@ -71,6 +71,13 @@ test.for<[policy: string, expected: Record<string, unknown>]>([
   ['now() > $$2020-01-01$$ and owner = me()', { columns: ['owner'], unobserved: ['now()'] }],
   ['current_date > $$2020-01-01$$', { unobserved: ['current_date'] }],
   ['random() > 2', { columns: [], unobserved: ['random()'], isOpaque: false, claims: null }],
+  [
+    `pg_has_role('pg_monitor', 'member') and pg_has_role(current_user, owner, 'usage')`,
+    { columns: ['owner'], unobserved: [] },
+  ],
+  [`pg_has_role(current_user, 'pg_monitor', 'member')`, { unobserved: [], claims: [expect.anything()] }],
+  [`pg_has_role(owner, 'pg_monitor', 'member')`, { columns: ['owner'], unobserved: ['pg_has_role()'] }],
+  [`pg_has_role(session_user, 'pg_monitor', 'member')`, { unobserved: ['pg_has_role()'], claims: null }],
   ['note is not null', { columns: null, isOpaque: false }],
   ['xmin is not null', { columns: null }],
   [
