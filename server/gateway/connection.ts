@@ -83,6 +83,8 @@ export class Connection {
   readonly outbox: Outbox
   /** What it asked for, by id: also what it will be given at the next boundary only. */
   readonly wanted = new Map<SubscriptionId, Subscription>()
+  /** What it has just asked for, and its session is yet to note. */
+  readonly asked = new Map<SubscriptionId, Definition>()
   /** What it begins to follow at the next boundary. */
   readonly pending = new Map<SubscriptionId, Pending>()
   readonly feeds = new Map<SubscriptionId, Feed<Audience>>()

@@ -24,11 +24,11 @@ import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import { isSameUser, type Identity } from '../session/identity.ts'
 import { Grouped } from '../session/grouped.ts'
-import type { SessionStore } from '../session/session-store.ts'
+import type { OpenSession, SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
-import { Allowance } from './allowance.ts'
+import { Allowance, Granting } from './allowance.ts'
 import { internal, mapLimited, parse, replyTo } from './answer.ts'
 import { identify, identityOf, type Authenticate, type ConnectError } from './authenticate.ts'
 import { EncodedJson } from './encoded-json.ts'
@@ -65,6 +65,7 @@ export class Gateway {
   readonly #connections = new Map<GatewaySocket, Connection>()
   readonly #noting = new WeakMap<LiveSession, Grouped<Definition, void>>()
   readonly #usages: Usages
+  readonly #granting = new Granting()
   readonly #explained = new Set<string>()
   readonly #expiry = new Expiry<GatewaySocket>((socket) => {
     socket.emit('expired', new EncodedJson('{}'))
@@ -175,8 +176,67 @@ export class Gateway {
     const wantsStored = request.restore === true || request.subscriptions.some(({ inbox }) => inbox)
     const opened =
       request.session && (await sessions.open(request.session, identity, { withSubscriptions: wantsStored }))
-    const allowance = this.#allowanceOf(usage, this.#sessions.get(request.session?.id ?? ''))
-    const define = async (asked: Asked) => ({
+    const sessionId = request.session?.id
+    const allowance = this.#allowanceOf(usage, sessionId)
+    const sharers = sessionId === undefined ? [usage] : [usage, sessionId]
+    const endGrant = this.#granting.begin(socket, allowance, sharers)
+    try {
+      const { answers, restored } = await this.#defineAll(request, opened, identity, allowance)
+      const defined = [...answers, ...restored].flatMap(({ subscription, held, inbox, reply }) =>
+        reply.ok ? [{ subscription, held, inbox, definition: reply.value }] : [],
+      )
+      const followed = defined.map(({ definition }) => definition)
+      const key = request.session ?? (await sessions.create(identity))
+      await sessions.attach(key.id, followed)
+      let missing: Missing
+      try {
+        if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
+        if (this.#connections.has(socket))
+          throw new RowcastError('invalid_message', 'this connection is attached already')
+        // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
+        missing = missingSince(request.position, opened, defined, this.#parts.epoch())
+      } catch (error) {
+        sessions.detach(key.id)
+        throw error
+      }
+      const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
+      this.#sessions.set(key.id, session)
+      const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
+      this.#connections.set(socket, connection)
+      const mayGoOn = goingOnFrom(missing)
+      for (const { subscription, held, definition } of defined) {
+        const { id } = definition
+        connection.wanted.set(id, subscription)
+        const isHeld =
+          held === shapeOf(definition) && mayGoOn(definition) && (connection.pending.get(id)?.isHeld ?? true)
+        connection.pending.set(id, { definition, isHeld, isShown: held !== undefined })
+      }
+      // After the reply: this turn of the event loop sends it first.
+      setImmediate(() => welcome.await(connection))
+      return {
+        session: key,
+        resumed: opened !== undefined,
+        ...lastingOf(identity),
+        subscriptions: answers.map(({ reply }) =>
+          reply.ok ? { ok: true, value: describe(reply.value) } : reply,
+        ),
+        restored: restored.flatMap(({ subscription, reply }) =>
+          reply.ok ? [{ subscription, subscribed: describe(reply.value) }] : [],
+        ),
+      }
+    } finally {
+      endGrant() // in the turn of the event loop in which the connection has begun to count
+    }
+  }
+
+  /** What a client that attaches asks for, and what else its session follows if that is to be restored. */
+  async #defineAll(
+    { subscriptions, restore }: AttachRequest,
+    opened: OpenSession | undefined,
+    identity: Identity,
+    allowance: Allowance,
+  ): Promise<{ readonly answers: readonly Defined[]; readonly restored: readonly Defined[] }> {
+    const define = async (asked: Asked): Promise<Defined> => ({
       ...asked,
       reply: await this.#replyFor(async () => {
         const definition = await this.#define(asked.subscription, identity)
@@ -184,52 +244,11 @@ export class Gateway {
         return definition
       }),
     })
-    const answers = await mapLimited(request.subscriptions, definesAtOnce, define)
+    const answers = await mapLimited(subscriptions, definesAtOnce, define)
     const known = new Set(answers.map(({ reply }) => (reply.ok ? reply.value.id : '')))
-    const others = request.restore && opened ? opened.subscriptions.filter(({ id }) => !known.has(id)) : []
+    const others = restore && opened ? opened.subscriptions.filter(({ id }) => !known.has(id)) : []
     const restored = await mapLimited(others, definesAtOnce, define)
-    const defined = [...answers, ...restored].flatMap(({ subscription, held, inbox, reply }) =>
-      reply.ok ? [{ subscription, held, inbox, definition: reply.value }] : [],
-    )
-    const followed = defined.map(({ definition }) => definition)
-    const key = request.session ?? (await sessions.create(identity))
-    await sessions.attach(key.id, followed)
-    let missing: Missing
-    try {
-      if (!socket.connected) throw new RowcastError('disconnected', 'the client has gone')
-      if (this.#connections.has(socket))
-        throw new RowcastError('invalid_message', 'this connection is attached already')
-      // Nothing is awaited from here on: should the epoch change now, this connection is among those that start anew.
-      missing = missingSince(request.position, opened, defined, this.#parts.epoch())
-    } catch (error) {
-      sessions.detach(key.id)
-      throw error
-    }
-    const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
-    this.#sessions.set(key.id, session)
-    const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
-    this.#connections.set(socket, connection)
-    const mayGoOn = goingOnFrom(missing)
-    for (const { subscription, held, definition } of defined) {
-      const { id } = definition
-      connection.wanted.set(id, subscription)
-      const isHeld =
-        held === shapeOf(definition) && mayGoOn(definition) && (connection.pending.get(id)?.isHeld ?? true)
-      connection.pending.set(id, { definition, isHeld, isShown: held !== undefined })
-    }
-    // After the reply: this turn of the event loop sends it first.
-    setImmediate(() => welcome.await(connection))
-    return {
-      session: key,
-      resumed: opened !== undefined,
-      ...lastingOf(identity),
-      subscriptions: answers.map(({ reply }) =>
-        reply.ok ? { ok: true, value: describe(reply.value) } : reply,
-      ),
-      restored: restored.flatMap(({ subscription, reply }) =>
-        reply.ok ? [{ subscription, subscribed: describe(reply.value) }] : [],
-      ),
-    }
+    return { answers, restored }
   }
 
   /** One subscription that fails, for whatever reason, does not take the others along; without the database all wait. */
@@ -254,8 +273,10 @@ export class Gateway {
     let { identity } = connection
     let definition = await this.#define(subscription, identity)
     const isNew = !connection.wanted.has(definition.id)
-    if (isNew) this.#allowanceOf(usage, session).take(definition)
-    connection.wanted.set(definition.id, subscription)
+    if (isNew) this.#allowanceOf(usage, session.id).take(definition)
+    const { id } = definition
+    connection.wanted.set(id, subscription)
+    connection.asked.set(id, definition)
     try {
       await this.#note(session, definition)
       while (connection.identity !== identity) {
@@ -266,6 +287,8 @@ export class Gateway {
     } catch (error) {
       if (isNew) connection.wanted.delete(definition.id)
       throw error
+    } finally {
+      connection.asked.delete(id)
     }
     if (connection.wanted.has(definition.id))
       connection.pending.set(definition.id, { definition, isHeld: false, isShown: false })
@@ -373,12 +396,21 @@ export class Gateway {
   /** What a connection may yet follow. */
   allowanceOf(connection: Connection): Allowance {
     const usage = this.usageOf(connection.socket.conn)
-    return this.#allowanceOf(usage ?? { sockets: new Set() }, connection.session)
+    return this.#allowanceOf(usage ?? { sockets: new Set() }, connection.session.id)
   }
 
-  #allowanceOf({ sockets }: Pick<Usage, 'sockets'>, session: LiveSession | undefined): Allowance {
-    const ofIdentity = [...sockets].flatMap((socket) => this.#connections.get(socket) ?? [])
-    return new Allowance(this.#parts.limits, [...(session?.connections ?? [])], ofIdentity)
+  #allowanceOf(usage: Pick<Usage, 'sockets'>, sessionId = ''): Allowance {
+    return new Allowance(
+      this.#parts.limits,
+      () => ({
+        connections: [...(this.#sessions.get(sessionId)?.connections ?? [])],
+        allowances: this.#granting.of(sessionId),
+      }),
+      () => ({
+        connections: [...usage.sockets].flatMap((socket) => this.#connections.get(socket) ?? []),
+        allowances: this.#granting.of(usage),
+      }),
+    )
   }
 
   #attached(socket: GatewaySocket): Connection {
@@ -411,6 +443,8 @@ function after(ms: number, work: () => void): () => void {
 /** A subscription as a client asks for it when it attaches. */
 type Asked = Pick<AttachRequest['subscriptions'][number], 'subscription'> &
   Partial<AttachRequest['subscriptions'][number]>
+
+type Defined = Asked & { readonly reply: Reply<Definition> }
 
 function isWantedIn({ connections }: LiveSession, id: SubscriptionId): boolean {
   return [...connections].some(({ wanted }) => wanted.has(id))
