@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { migrate } from '../server/db/migrate.ts'
 import { databaseName, readerRole, serverRole, testServer, urlOfDatabase, urlOfUser } from './server.ts'
 
 /** A database of a test's own. Disposing it closes its connections and drops it. */
@@ -24,17 +25,24 @@ export interface TestDatabase extends AsyncDisposable {
 /**
  * Gives a test a migrated database of its own.
  *
+ * @param icuLocale by which it compares texts, from PostgreSQL 15 on; otherwise as the server does
+ *
  * @example
  * await using database = await createTestDatabase()
  * const client = await database.connect()
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export async function createTestDatabase({ icuLocale }: { icuLocale?: string } = {}): Promise<TestDatabase> {
   const server = testServer()
   const name = databaseName(server.run, randomBytes(6).toString('hex'))
   const url = urlOfDatabase(server.url, name)
   const clients: pg.Client[] = []
   const roles: string[] = []
-  await asAdmin(server.url, (admin) => clone(admin, name, server.template))
+  await asAdmin(server.url, async (admin) => {
+    if (icuLocale === undefined) return clone(admin, name, server.template)
+    const options = `template template0 encoding 'UTF8' locale_provider icu icu_locale '${icuLocale}'`
+    await admin.query(`create database ${name} ${options}`)
+    await migrate(url)
+  })
   return {
     name,
     url,

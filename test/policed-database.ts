@@ -11,7 +11,7 @@ import { createTestDatabase } from './database.ts'
 /** Messages in channels that have members, and a role for which policies can be tried out on them. */
 export interface PolicedDatabase extends AsyncDisposable {
   /** As a superuser. */
-  query(sql: string): Promise<unknown>
+  query(sql: string): Promise<pg.QueryResult>
   /** Looks as a server whose database user is no superuser: exempt from row security and allowed to read the tables, or not. */
   withServer<T>(isExempt: boolean, work: (user: string) => Promise<T>): Promise<T>
   /** Roles of the cluster have other names than in policies here: `staff`, of which the role is a member, and `nobody`. */
@@ -28,8 +28,8 @@ export interface Shown {
   byJoin(): Promise<string[][]>
   /** With the sights in a table, even where the policies say who sees a row. */
   byTable(): Promise<string[][]>
-  /** All rows at once, by the join; of identities whose claims have no values, as `select` shows them. */
-  byRelation(): Promise<string[][]>
+  /** All rows at once, by the join; of identities whose claims have no values, as `select` shows them. Null if that cannot be asked. */
+  byRelation(): Promise<string[][] | null>
   /** One identity after the other. */
   byEach(): Promise<string[][]>
   readonly sights: readonly Sight[]
@@ -38,9 +38,15 @@ export interface Shown {
 const tables = ['message', 'member', 'channel', 'profile']
 const keys = Array.from({ length: 42 }, (_, n) => `[${n}]`)
 
-/** @param identities the claims of those who look */
-export async function createPolicedDatabase(identities: readonly Claims[]): Promise<PolicedDatabase> {
-  const database = await createTestDatabase()
+/**
+ * @param identities the claims of those who look
+ * @param options as `createTestDatabase`
+ */
+export async function createPolicedDatabase(
+  identities: readonly Claims[],
+  options: Parameters<typeof createTestDatabase>[0] = {},
+): Promise<PolicedDatabase> {
+  const database = await createTestDatabase(options)
   const role = await database.createRole('nologin')
   const names = new Map([
     ['staff', await database.createRole('nologin')],
@@ -110,7 +116,7 @@ export async function createPolicedDatabase(identities: readonly Claims[]): Prom
         try {
           const { valued } = new Sights(sights)
           const seen = await allSeen(client, relation, valued)
-          if (seen === null) return bySelect
+          if (seen === null) return null
           return sights.map((sight, n) => {
             const of = seen[valued.all.indexOf(sight)]
             return of ? keys.filter((key) => of.has(key)) : (bySelect[n] ?? [])

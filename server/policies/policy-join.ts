@@ -26,7 +26,7 @@ import type { PolicedColumn, PolicedRelation } from './read-policies.ts'
 export interface PolicyJoin {
   /** Of the relation, those that decide. */
   readonly columns: readonly string[]
-  /** Of the claims. */
+  /** Of the claims, as SQL writes them after a text. */
   readonly types: readonly string[]
   /** Ways for a row to be seen. */
   readonly branches: readonly PolicyBranch[]
@@ -184,6 +184,8 @@ function foundSelect(
 }
 const integers = /^(smallint|integer|bigint)$/
 const texts = /^(text|character varying)$/
+/** Also those of which the order is another, but not which of them are equal. */
+const equalTexts = /^(text|character varying)( collate "C")?$/
 const others = /^(boolean|uuid|date)$/
 
 /**
@@ -192,7 +194,8 @@ const others = /^(boolean|uuid|date)$/
  * @param isStandIn the column is to stand wherever the claim does: it must also mean the same there
  */
 export function isSame(own: PolicedColumn, type: string, isStandIn: boolean): boolean {
-  if (texts.test(own.type)) return own.isBytewise && texts.test(type) && !(isStandIn && own.hasOwnCollation)
+  if (texts.test(own.type) && isStandIn) return own.isBytewise && texts.test(type) && !own.hasOwnCollation
+  if (texts.test(own.type)) return own.isBytewise && equalTexts.test(type)
   if (integers.test(own.type) && !isStandIn) return integers.test(type)
   return own.type === type && (integers.test(type) || others.test(type))
 }

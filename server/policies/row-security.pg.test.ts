@@ -104,6 +104,10 @@ test.for<[policy: string, expected: Record<string, unknown>]>([
     { columns: ['team'], dependencies: member(['team', 'person'], 'person') },
   ],
   [
+    'team in (select m.team from member as m where m.person = current_user::text)',
+    { dependencies: member(['team', 'person'], 'person') },
+  ],
+  [
     'team in (select m.team from member as m where m.role = me())',
     { dependencies: member(['team', 'role'], 'role') },
   ],

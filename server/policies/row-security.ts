@@ -94,6 +94,7 @@ interface Written {
 }
 
 interface ClaimType {
+  /** As SQL writes it after a text that is to be of it: with its collation, if texts are not compared by it as they are otherwise. */
   readonly name: string
   /** It reads as it writes, by what is built in. */
   readonly isPlain: boolean
@@ -130,15 +131,22 @@ async function allWritten(expressions: readonly Node[]): Promise<string[] | null
   return written.every((sql) => sql !== null) ? written : null
 }
 
+interface TypeRecord extends ClaimType {
+  readonly isCollatable: boolean
+}
+
 const typesSql = `
-  select format_type(t.oid, -1) as name,
+  select format_type(t.oid, -1) as name, t.typcollation <> 0 as "isCollatable",
          e.typtype = 'e' or (e.typtype = 'b' and e.typnamespace = 'pg_catalog'::regnamespace) as "isPlain"
     from unnest($1::oid[]) with ordinality as c (oid, n)
     join pg_type as t on t.oid = c.oid
     join pg_type as e on e.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
    order by c.n`
 
-/** As the role, which may call what its policies call: planned, and not evaluated. Null if PostgreSQL refuses it. */
+/**
+ * As the role, which may call what its policies call: planned, and not evaluated. Null if PostgreSQL refuses it, or if a value
+ * could not be told from others by its text, which is without the spaces at the end of a `bpchar`.
+ */
 async function typesOf(
   client: pg.Pool | pg.ClientBase,
   role: string,
@@ -146,15 +154,30 @@ async function typesOf(
 ): Promise<ClaimType[] | null> {
   if (claims.length === 0) return []
   try {
-    const { fields } = await asIdentity(client, { role, claims: {} }, (client) =>
-      client.query(`select ${claims.join(', ')} limit 0`),
-    )
-    const { rows } = await client.query<ClaimType>(typesSql, [fields.map(({ dataTypeID }) => dataTypeID)])
-    return rows
+    return await asIdentity(client, { role, claims: {} }, async (client) => {
+      const { fields } = await client.query(`select ${claims.join(', ')} limit 0`)
+      const { rows: types } = await client.query<TypeRecord>(typesSql, [
+        fields.map(({ dataTypeID }) => dataTypeID),
+      ])
+      if (types.some(({ name }) => name === 'bpchar')) return null
+      const collations = types.map(({ isCollatable }, n) =>
+        isCollatable ? `pg_collation_for(case when false then ${claims[n]} end)` : 'null',
+      )
+      const { rows } = await client.query<{ all: (string | null)[] }>(
+        `select json_build_array(${collations.join(', ')}) as all`,
+      )
+      return types.map((type, n) => collated(type, rows[0]?.all[n] ?? null))
+    })
   } catch (error) {
     if (isRefusal(error)) return null
     throw error
   }
+}
+
+/** The names of roles, for one, have a collation of their own, and whatever is made of them. Null: of two, and it is not known by which. */
+function collated({ name, isPlain, isCollatable }: TypeRecord, collation: string | null): ClaimType {
+  if (!isCollatable || collation === '"default"') return { name, isPlain }
+  return { name: `${name} collate ${collation}`, isPlain: isPlain && collation !== null }
 }
 
 const systemSchemas = new Set(['pg_catalog', 'information_schema'])
