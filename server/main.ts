@@ -31,6 +31,7 @@ import { SessionEndings } from './session/session-endings.ts'
 import { SessionStore, type SessionOptions } from './session/session-store.ts'
 import { SessionUpkeep } from './session/session-upkeep.ts'
 import { Sessions } from './session/sessions.ts'
+import { waitableMs } from './waitable-ms.ts'
 
 export interface RowcastOptions {
   /** A connection string or node-postgres's options. Default: the environment variable `DATABASE_URL`. */
@@ -71,8 +72,6 @@ export interface RowcastOptions {
 
 const defaultMaxBufferedBytes = 1_000_000
 const defaultDrainMs = 10_000
-/** Node's timers go no further. */
-const longestTimerMs = 2 ** 31 - 1
 
 export interface Health {
   /** `draining`: it is about to end, and clients are to be sent elsewhere. */
@@ -169,7 +168,7 @@ async function serve(
     pingInterval: 10_000,
     pingTimeout: 20_000,
     maxHttpBufferSize: limits.messageBytes,
-    connectTimeout: Math.min(limits.attachWithinMs, longestTimerMs),
+    connectTimeout: waitableMs(limits.attachWithinMs),
     cors: { origin: [...allowedOrigins], credentials: true },
     allowRequest: (request, decide) => {
       const isEnding = closing !== undefined || farewell.isBegun

@@ -1,3 +1,4 @@
+import { waitableMs } from '../waitable-ms.ts'
 import type { GatewayServer, GatewaySocket } from './connection.ts'
 import { EncodedJson } from './encoded-json.ts'
 
@@ -20,7 +21,7 @@ export class Farewell {
 
   /** Asks everybody to leave; resolves when all have left, or when the time is over. */
   bid(withinMs: number): Promise<void> {
-    return (this.#done ??= this.#bid(withinMs))
+    return (this.#done ??= this.#bid(waitableMs(withinMs)))
   }
 
   #bid(withinMs: number): Promise<void> {

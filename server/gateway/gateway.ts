@@ -27,6 +27,7 @@ import { Grouped } from '../session/grouped.ts'
 import type { OpenSession, SessionStore } from '../session/session-store.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
+import { waitableMs } from '../waitable-ms.ts'
 import { Connection, LiveSession, type GatewayServer, type GatewaySocket } from './connection.ts'
 import { Allowance, Granting } from './allowance.ts'
 import { internal, mapLimited, parse, replyTo } from './answer.ts'
@@ -436,7 +437,7 @@ function lengthOf(list: unknown): number {
 /** @returns gives it up */
 function after(ms: number, work: () => void): () => void {
   if (ms === Infinity) return () => undefined
-  const timer = setTimeout(work, ms)
+  const timer = setTimeout(work, waitableMs(ms))
   return () => clearTimeout(timer)
 }
 

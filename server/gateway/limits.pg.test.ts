@@ -357,6 +357,17 @@ test('who connects and does not attach is not kept', async () => {
   expect(stays.socket.connected).toBe(true)
 })
 
+test('a limit of time that is longer than timers and PostgreSQL know is as long as they know', async () => {
+  await using at = await serving({ attachWithinMs: 2 ** 31, queryMs: 2 ** 31 })
+  await using socket = new TestSocket(at.server.url)
+  for (let i = 0; i < 20; i++) expect(await socket.request('ack', {})).toMatchObject({ ok: false })
+  expect(await socket.attach()).toMatchObject({ ok: true })
+  for (const subscription of [row(1), above(1)]) {
+    const { id } = await socket.subscribe(subscription)
+    await socket.next('snapshot', (m) => m.subscription === id && m.done)
+  }
+})
+
 test('who asks to attach when his time is over, and is refused, is not kept either', async () => {
   await using at = await serving({ attachWithinMs: 500 })
   const other = await at.database.connect()

@@ -6,6 +6,7 @@ import type { Definition } from '../routing/definition.ts'
 import { fieldExpression } from '../routing/catalogue.ts'
 import { asQuery } from '../routing/select.ts'
 import { columnOf, selectShown } from '../routing/shown.ts'
+import { waitableMs } from '../waitable-ms.ts'
 import type { Limits } from './limits.ts'
 
 /** So few are read without a cursor, which takes some round trips. */
@@ -71,7 +72,7 @@ export function orLimit(error: unknown, { queryMs }: SnapshotLimits): unknown {
 
 /** Of each statement from here to the end of the savepoint or transaction. */
 export function setTimeLimit(queryMs: number): string {
-  return `set local statement_timeout = ${queryMs === Infinity ? 0 : Math.ceil(queryMs)}`
+  return `set local statement_timeout = ${queryMs === Infinity ? 0 : Math.ceil(waitableMs(queryMs))}`
 }
 
 async function* pairsOf(
