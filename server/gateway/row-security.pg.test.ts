@@ -401,6 +401,26 @@ test('what another role is a member of, which a policy asks for, is asked again 
   await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
 })
 
+test.each([
+  ['a function', 'lent_by_function', 'may_borrow(id)'],
+  ['a view', 'lent_by_view', 'id in (select v.item from valid_loan as v)'],
+])('the time that is read in %s is not missed, either', async (_, table, condition) => {
+  await at.sql(`
+    create table if not exists loan (item int primary key, until timestamptz);
+    create or replace view valid_loan as select l.item from loan as l where l.until > current_timestamp;
+    create or replace function may_borrow(item int) returns boolean language sql stable security definer as
+      $$ select exists (select from loan as l where l.item = may_borrow.item and l.until > now()) $$;
+    create table ${table} (id int primary key); alter table ${table} enable row level security;
+    create policy lent on ${table} using (${condition}); insert into ${table} values (1), (2);
+    grant select on ${table}, loan, valid_loan to ${at.role};
+    insert into loan values (1, 'infinity'), (2, 'infinity') on conflict (item) do update set until = 'infinity';
+    select event.track('loan'), event.track('${table}')`)
+  await using ann = await at.follow('ann', { kind: 'table', relation: table })
+  expect(ann.keys).toEqual(['[1]', '[2]'])
+  await at.sql(`update loan set until = now() + '1 s' where item = 1`)
+  await ann.until((changes) => changes.some(({ op, key }) => op === 'row_delete' && key === '[1]'))
+})
+
 test('claims that are renewed, and two tokens of one user, are each shown what they allow', async () => {
   const authenticate: Authenticate = ({ auth }) => ({
     role: at.role,

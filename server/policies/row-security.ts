@@ -6,7 +6,7 @@ import { namesOf, parseExpression, qualify, walk, writeExpression } from './poli
 import { isSame, joinOf, type PolicyJoin } from './policy-join.ts'
 import { PolicyFunctions } from './policy-functions.ts'
 import { NotUnderstood, understand, type Conditions, type Understood } from './policy-sql.ts'
-import { mayReadItself } from './reads-itself.ts'
+import { readIndirectly } from './read-indirectly.ts'
 import { readPolicies, type PolicedRelation, type Policy } from './read-policies.ts'
 
 /**
@@ -70,12 +70,12 @@ export async function readRowSecurity(
 
   const understood = await asFarAsUnderstood(client, role, relation, relations, conditions, functions)
   const surely = whatIsRead(relation, relations, conditions, functions, understood !== null)
-  if (
-    surely.isOpaque &&
-    relation.trackedId !== null &&
-    (await mayReadItself(client, oid, calledBy(relations)))
-  )
-    surely.dependencies.set(relation.trackedId, { columns: null, key: null })
+  if (surely.isOpaque) {
+    const { isItself, unlogged } = await readIndirectly(client, oid, calledBy(relations))
+    if (isItself && relation.trackedId !== null)
+      surely.dependencies.set(relation.trackedId, { columns: null, key: null })
+    surely.unobserved.push(...unlogged)
+  }
   if (!understood) return { ...surely, claims: null, join: null }
   const dependencies = new Map(
     [...surely.dependencies].map(([id, dependency]): [number, Dependency] => [
@@ -189,7 +189,7 @@ function whatIsRead(
   conditions: Conditions,
   functions: PolicyFunctions,
   isUnderstood: boolean,
-): Omit<RowSecurity, 'claims' | 'join'> & { dependencies: Map<number, Dependency> } {
+): Omit<RowSecurity, 'claims' | 'join'> & { dependencies: Map<number, Dependency>; unobserved: string[] } {
   const all = [...relations.values()]
   const policies = all.flatMap((each) => each.policies)
   const readers = new Set<number | undefined>() // of claims, and of nothing else
@@ -249,7 +249,7 @@ function calledBy(relations: ReadonlyMap<number, PolicedRelation>): { functions:
   const all = [...relations.values()]
   return {
     functions: all.flatMap(({ policies }) => policies.flatMap(({ functions }) => functions)),
-    views: all.flatMap(({ oid, kind }) => (kind === 'v' ? [oid] : [])),
+    views: all.flatMap(({ oid, kind, schema }) => (kind === 'v' && !systemSchemas.has(schema) ? [oid] : [])),
   }
 }
 
