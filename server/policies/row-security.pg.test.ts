@@ -258,6 +258,10 @@ test('it comes to changes with the roles by which the server reads, and not with
   await client.query(`create function looks() returns int language sql security definer as 'select 1'; grant create on schema public to ${owner};
     alter function looks() owner to ${owner}`)
   expect(await isAnotherAfter(`revoke ${one} from ${owner}`)).toBe(true)
+  // Who keeps Rowcast's schemas is, from PostgreSQL 16 on, a member of each role that he creates.
+  await client.query(`grant create on schema event to ${other};
+    alter function event.ring() owner to ${other}; alter view event.session_list owner to ${other}`)
+  expect(await isAnotherAfter(`grant ${group} to ${other}`)).toBe(false)
   await client.query(
     `revoke ${group} from ${role}; alter role ${group} nobypassrls; drop function looks; revoke create on schema public from ${owner}`,
   )

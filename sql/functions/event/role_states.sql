@@ -1,6 +1,6 @@
 -- For each of these roles that exists a short text that changes with what it may do by way of other roles: with its own
 -- attributes and memberships and those of what it is a member of, and with whether the session's user may become it. Also
--- with those of the owners of functions and views, which policies may read as. Other roles may come and go as they like.
+-- with those of the owners of an application's functions and views, which policies may read as. Other roles may come and go as they like.
 create or replace function event.role_states(roles text[]) returns table (role text, state text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -13,9 +13,11 @@ as $$
     owning as (
       select o.oid from pg_roles as o
       where not o.rolsuper and o.oid in (
-        select f.proowner from pg_proc as f where f.prosecdef and f.oid >= 16384
+        select f.proowner from pg_proc as f
+        where f.prosecdef and f.oid >= 16384 and f.pronamespace not in ('event'::regnamespace, 'meta'::regnamespace)
         union all
-        select v.relowner from pg_class as v where v.relkind = 'v' and v.oid >= 16384
+        select v.relowner from pg_class as v
+        where v.relkind = 'v' and v.oid >= 16384 and v.relnamespace not in ('event'::regnamespace, 'meta'::regnamespace)
       )
       union
       select m.roleid from owning as o join pg_auth_members as m on m.member = o.oid
