@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { io } from 'socket.io-client'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createClient } from '../../client/core/index.ts'
 import { defaultPath, protocolVersion, type Subscribed } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
@@ -207,6 +207,65 @@ test('a subscription that PostgreSQL takes too long for ends, and the others go 
   expect(ended).toMatchObject({ code: 'limit_exceeded', message: expect.stringContaining('limits.queryMs') })
   await at.admin.query(`insert into a values (11, 11)`)
   await bystander.until((changes) => changes.length === 1)
+})
+
+/** A table of which it takes PostgreSQL so long to say what somebody sees. */
+const slowTable = (ms: number) => `
+  create function is_slow(id int) returns boolean language plpgsql as $$ begin perform pg_sleep(${ms / 1_000}); return true; end $$;
+  create table b (id int primary key, x int); insert into b values (1, 1); alter table b enable row level security;
+  create policy slow on b using (is_slow(id)); select event.track('b')`
+const lists = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    subscription: {
+      kind: 'table' as const,
+      relation: 'b',
+      where: { column: 'x', op: 'lt' as const, value: i + 2 },
+    },
+  }))
+const countOf = (socket: TestSocket, event: string) =>
+  socket.messages.filter((m) => m.event === event && (!('done' in m.message) || m.message.done)).length
+
+test('what a page begins with that takes long it is given by and by, all of it, and the stream goes on meanwhile', async () => {
+  await using at = await serving({ queryMs: 2_000 }, slowTable(100))
+  await using socket = new TestSocket(at.server.url)
+  await socket.attach({ subscriptions: lists(20) })
+  await socket.next('progress')
+  expect(countOf(socket, 'snapshot')).toBeLessThan(10)
+  await vi.waitFor(() => expect(countOf(socket, 'snapshot')).toBe(20), 20_000)
+  expect(countOf(socket, 'ended')).toBe(0)
+})
+
+test('what a page shows that comes back is read for so long, and what is left is too much', async () => {
+  await using at = await serving({ queryMs: 1_500 }, slowTable(200))
+  const comeBack = async (count: number) => {
+    const socket = new TestSocket(at.server.url)
+    await socket.attach({ subscriptions: lists(count).map((each) => ({ ...each, held: 'before' })) })
+    await socket.next('progress')
+    return socket
+  }
+  await using few = await comeBack(2)
+  expect([countOf(few, 'snapshot'), countOf(few, 'ended')]).toEqual([2, 0])
+  await few[Symbol.asyncDispose]()
+  await using many = await comeBack(12)
+  expect(await many.next('ended')).toMatchObject({
+    code: 'limit_exceeded',
+    message: expect.stringContaining('limits.queryMs'),
+  })
+  expect(countOf(many, 'snapshot')).toBeGreaterThan(0)
+  expect(countOf(many, 'snapshot') + countOf(many, 'ended')).toBe(12)
+})
+
+test('nobody is refused what he shows because many come back with what takes long for all of them together', async () => {
+  await using at = await serving({ queryMs: 1_000 }, slowTable(200))
+  const sockets = Array.from({ length: 12 }, (_, i) => new TestSocket(at.server.url, { sub: `person ${i}` }))
+  await Promise.all(
+    sockets.map((socket) =>
+      socket.attach({ subscriptions: lists(1).map((each) => ({ ...each, held: 'before' })) }),
+    ),
+  )
+  for (const socket of sockets) await socket.next('progress')
+  expect(sockets.map((socket) => countOf(socket, 'snapshot'))).toEqual(sockets.map(() => 1))
+  for (const socket of sockets) socket.socket.disconnect()
 })
 
 test('who asks too fast is told so, loses nothing that he had, and may ask again later', async () => {

@@ -38,8 +38,8 @@ export interface Limits {
   /** The same for an identity. Default: 1 million. */
   readonly keptRowsPerIdentity: number
   /**
-   * So many milliseconds PostgreSQL may take to find what a subscription shows when it begins, or to read a piece of it:
-   * those who wait for the same place in the history wait for it. Default: 5,000.
+   * So many milliseconds PostgreSQL may take to find what a subscription shows when it begins, or all together that a page
+   * shows that comes back, or to read a piece of it: those who wait for the same place in the history wait for it. Default: 5,000.
    */
   readonly queryMs: number
   /** Messages of a connection, in the long run; an `attach` counts once, and once for each of its subscriptions. Default: 100. */

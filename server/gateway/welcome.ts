@@ -1,21 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { KeyText } from '../../shared/change.ts'
 import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
-import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { xminOf } from '../log/snapshot.ts'
 import type { Definition } from '../routing/definition.ts'
-import { relationsRead } from '../policies/relations-read.ts'
-import { hasWindow, readShown } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Allowance } from './allowance.ts'
 import type { Connection } from './connection.ts'
 import { nameOf, type Following } from './following.ts'
+import { definitionsOf, isNewWindow, meaningOf, readNewWindows, type Windows } from './new-windows.ts'
 import { drained } from './pace.ts'
-import { orLimit, setTimeLimit, tooMuch, type SnapshotLimits } from './read-snapshot.ts'
+import type { SnapshotLimits } from './read-snapshot.ts'
 import { serve, tooSlow, type Boundary } from './serve.ts'
 import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 
@@ -23,17 +20,10 @@ import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 const connectionsPerBoundary = 500
 /** So much that has a window is looked into for the first time at one boundary, whoever sees it: the live stream waits for it. */
 const windowsPerBoundary = 50
-/** And so many rows of theirs, about. */
-const keysPerBoundary = 200_000
 const snapshotsPerReader = 4
 const retryMs = 500
 /** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
 const pendingMs = 100
-/** So long the live stream waits for a lock, for somebody to begin. */
-const windowLockMs = 50
-
-/** What subscriptions with a window show, by their names; or why they may not. */
-type Windows = ReadonlyMap<string, ReadonlySet<KeyText> | RowcastError>
 
 export interface WelcomeParts {
   readonly following: Following
@@ -71,6 +61,8 @@ export class Welcome {
   readonly #behind = new Set<Connection>()
   /** They have kept others waiting: each is served alone, until it is live. */
   readonly #slow = new WeakSet<Connection>()
+  /** They have had too little time together to be told what they show: each has it for itself. */
+  readonly #alone = new WeakSet<Connection>()
   #isAskingAgain = false
   #notBefore = 0
 
@@ -154,14 +146,14 @@ export class Welcome {
     for (const [connection, since] of this.#waiting) {
       // Another server may have shown it what this pass does not see yet: it must not go back.
       if (since >= pass.startedAt || !this.#canBegin(connection)) continue
-      const isSlow = this.#slow.has(connection)
-      if (isSlow && taken.size > 0) continue
+      const isAlone = this.#slow.has(connection) || this.#alone.has(connection)
+      if (isAlone && taken.size > 0) continue
       if (!this.#isSettled(connection)) continue
       for (const definition of definitionsOf(connection))
-        if (this.#isNewWindow(definition)) windows.add(meaningOf(definition))
+        if (isNewWindow(definition, this.#parts.following)) windows.add(meaningOf(definition))
       if (taken.size > 0 && windows.size > windowsPerBoundary) break
       taken.set(connection, since)
-      if (isSlow || taken.size === connectionsPerBoundary) break
+      if (isAlone || taken.size === connectionsPerBoundary) break
     }
     for (const connection of taken.keys()) this.#waiting.delete(connection)
     return taken
@@ -203,49 +195,13 @@ export class Welcome {
     }
   }
 
-  /** What those with a window show at this boundary that nobody has followed yet. */
   async #readNewWindows(client: pg.ClientBase, connections: readonly Connection[]): Promise<Windows> {
-    const windows = new Map<string, ReadonlySet<KeyText> | RowcastError>()
-    const locked = new Set<number>()
-    const refused = new Map<string, unknown>()
-    const ofFirst = new Set(connections.slice(0, 1).flatMap(definitionsOf).map(nameOf))
-    let keysRead = 0
-    const groups = [...groupsOf(connections.flatMap(definitionsOf).filter((d) => this.#isNewWindow(d)))]
-    for (let group = groups.shift(); group; group = groups.shift()) {
-      // The others at a later one; but of one connection all at one, for all that it shows it is given together.
-      if (keysRead > keysPerBoundary && !group.some((definition) => ofFirst.has(nameOf(definition)))) continue
-      const relationId = group[0]?.relation.id ?? 0
-      if (locked.has(relationId)) continue
-      const { limits } = this.#parts
-      const { rowsPerSubscription, queryMs } = limits
-      await client.query(
-        `savepoint new_window; set local lock_timeout = ${windowLockMs}; ${setTimeLimit(queryMs * group.length)}`,
-      )
-      try {
-        const shown = await readShown(client, group, rowsPerSubscription)
-        if (group[0]?.relation.security?.isOpaque)
-          this.#parts.following.routes.observe(relationId, await relationsRead(client))
-        group.forEach((definition, i) => {
-          const keys = shown[i] ?? new Set()
-          keysRead += keys.size
-          const isTooMany = keys.size > rowsPerSubscription
-          windows.set(nameOf(definition), isTooMany ? tooMuch('rowsPerSubscription', limits) : keys)
-        })
-      } catch (error) {
-        if (sqlStateOf(error) === lockNotAvailable) locked.add(relationId)
-        else if (!isRefusal(error)) throw error
-        else if (group.length > 1)
-          groups.push(...group.map((definition) => [definition])) // whose doing is it?
-        else
-          for (const definition of group) {
-            const reason = orLimit(error, limits)
-            if (reason instanceof RowcastError) windows.set(nameOf(definition), reason)
-            else refused.set(nameOf(definition), reason)
-          }
-      } finally {
-        await client.query('rollback to savepoint new_window; release savepoint new_window')
-      }
-    }
+    const { following, limits } = this.#parts
+    for (const connection of connections) this.#alone.delete(connection)
+    const { windows, refused, hurried } = await readNewWindows(client, connections, { following, limits })
+    for (const connection of connections)
+      if (definitionsOf(connection).some((definition) => hurried.has(nameOf(definition))))
+        this.#alone.add(connection)
     if (refused.size > 0) void this.#askAgain(connections, refused)
     return windows
   }
@@ -269,10 +225,6 @@ export class Welcome {
     this.#isAskingAgain = false
   }
 
-  #isNewWindow(definition: Definition): boolean {
-    return hasWindow(definition) && !this.#parts.following.has(definition)
-  }
-
   /** False if something that its client shows as it was cannot begin: it is locked, its last follower has just left, or it is to be asked again first. */
   #isReady(connection: Connection, windows: Windows): boolean {
     for (const { definition, isShown } of connection.pending.values())
@@ -281,8 +233,9 @@ export class Welcome {
   }
 
   #canFollow(definition: Definition, windows: Windows): boolean {
+    const { following } = this.#parts
     if (windows.has(nameOf(definition))) return true
-    return !this.#isNewWindow(definition) && !this.#parts.following.isDoubtful(definition)
+    return !isNewWindow(definition, following) && !following.isDoubtful(definition)
   }
 
   #awaitLater(connection: Connection): void {
@@ -378,25 +331,6 @@ async function expire(client: pg.ClientBase, connections: readonly Connection[])
   for (const { connection, seen } of from)
     if (seen.some((snapshots) => snapshots.every((text) => xminOf(text) < horizon)))
       connection.expire('position_expired')
-}
-
-function definitionsOf(connection: Connection): Definition[] {
-  return [...connection.pending.values()].map(({ definition }) => definition)
-}
-
-/** Of those that mean the same each that is seen differently, together: they are asked for in one question. */
-function groupsOf(definitions: readonly Definition[]): Iterable<Definition[]> {
-  const groups = new Map<string, Map<string, Definition>>()
-  for (const definition of definitions) {
-    const group = groups.get(meaningOf(definition)) ?? new Map<string, Definition>()
-    groups.set(meaningOf(definition), group)
-    group.set(nameOf(definition), definition)
-  }
-  return [...groups.values()].map((group) => [...group.values()])
-}
-
-function meaningOf({ id, relation }: Definition): string {
-  return `${id}\n${relation.state}`
 }
 
 function isPending({ isOpen, pending }: Connection, definition: Definition): boolean {
