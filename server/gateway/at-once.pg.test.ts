@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Attached, Reply } from '../../shared/protocol.ts'
+import { defaultPath, type Attached, type Reply } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
+import { RawWebSocket } from '../../test/raw-websocket.ts'
 import { startOnNewDatabase } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
 import type { Limits } from './limits.ts'
@@ -106,10 +107,55 @@ test('what is granted to an attach counts until it is answered, or its connectio
 async function untilLetIn(connect: () => TestSocket): Promise<TestSocket> {
   for (;;) {
     const socket = connect()
-    const isIn = await new Promise<boolean>((resolve) => {
-      socket.socket.on('connect', () => resolve(true))
-      socket.socket.on('connect_error', () => resolve(false))
-    })
-    if (isIn) return socket
+    if (await isLetIn(socket)) return socket
   }
 }
+
+function isLetIn({ socket }: TestSocket): Promise<boolean> {
+  return new Promise((resolve) => {
+    socket.on('connect', () => resolve(true))
+    socket.on('connect_error', () => resolve(false))
+  })
+}
+
+test('who connects many times at the same moment has as many connections as he may', async () => {
+  const attempts = 12
+  const coming: (() => void)[] = []
+  await using at = await startOnNewDatabase('select', {
+    limits: { connectionsPerIdentity: 3 },
+    // All are known in the same turn, as when they waited for one key set.
+    authenticate: async () => {
+      await new Promise<void>((resolve) => {
+        coming.push(resolve)
+        if (coming.length === attempts) for (const go of coming) go()
+      })
+      return { role: at.database.reader, claims: { sub: 'ann' } }
+    },
+  })
+  const sockets = Array.from({ length: attempts }, () => new TestSocket(at.server.url))
+  const isIn = await Promise.all(sockets.map(isLetIn))
+  expect(isIn.filter(Boolean)).toHaveLength(3)
+  for (const { socket } of sockets) socket.disconnect()
+})
+
+test('who goes before it is known who he is does not count', async () => {
+  let letIn: () => void = () => undefined
+  const isKnown = new Promise<void>((resolve) => (letIn = resolve))
+  await using at = await startOnNewDatabase('select', {
+    limits: { connectionsPerIdentity: 1 },
+    authenticate: async ({ auth }) => {
+      if (auth['isSlow'] === true) await isKnown
+      return { role: at.database.reader, claims: { sub: auth['sub'] } }
+    },
+  })
+  using gone = await RawWebSocket.open(at.server.port, `${defaultPath}/`)
+  gone.sendFrame('40{"sub":"ann","isSlow":true}')
+  await using other = new TestSocket(at.server.url, { sub: 'bob' })
+  await other.attach()
+  gone.socket.destroy()
+  for (let i = 0; i < 20; i++) await other.request('ack', {}) // the server has noticed by then
+  letIn()
+  await other.request('ack', {})
+  await using again = new TestSocket(at.server.url, { sub: 'ann' })
+  expect(await isLetIn(again)).toBe(true)
+})

@@ -77,7 +77,7 @@ export class Gateway {
     this.#parts = parts
     this.#usages = new Usages(parts.limits)
     parts.io.use(this.#counted(identify(parts.authenticate, parts.logger)))
-    parts.io.use(this.#counted((socket, next) => next(this.#usages.refusalOf(socket.data.identity))))
+    parts.io.use(this.#counted((socket, next) => next(this.#usages.enter(socket))))
     parts.io.on('connection', (socket) => this.#serve(socket))
     parts.metrics.watch('rowcast_connections', 'Attached connections', () => this.connectionCount)
     parts.metrics.watch('rowcast_sessions', 'Sessions with attached connections', () => this.sessionCount)
@@ -117,7 +117,8 @@ export class Gateway {
 
   #serve(socket: GatewaySocket): void {
     const { limits, metrics, logger } = this.#parts
-    const usage = this.#usages.enter(socket)
+    const usage = this.#usages.of(socket.conn)
+    if (!usage) throw new Error(`socket ${socket.id} is served and was not let in`)
     const handlers = this.#handlersOf(socket, usage)
     const requests = new Requests(socket, { handlers, usage, limits, metrics, logger })
     // Also what nobody listens for is answered, and counted.

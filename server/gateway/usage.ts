@@ -38,31 +38,35 @@ export class Usages {
     this.#limits = limits
   }
 
-  /** `limit_exceeded` if this identity has as many connections as it may. */
-  refusalOf(identity: Identity): ConnectError | undefined {
+  /**
+   * Counts a socket that is about to be let in, until it has gone.
+   *
+   * @returns `limit_exceeded` if its identity has as many connections as it may
+   */
+  enter(socket: GatewaySocket): ConnectError | undefined {
     const { connectionsPerIdentity } = this.#limits
-    const name = nameOf(identity)
-    const usage = name === undefined ? undefined : this.#usages.get(name)
-    if (!usage || usage.sockets.size < connectionsPerIdentity) return undefined
-    return connectError(
-      new RowcastError(
-        'limit_exceeded',
-        `this user has ${connectionsPerIdentity} connections (limits.connectionsPerIdentity): close one`,
-      ),
-    )
-  }
-
-  enter(socket: GatewaySocket): Usage {
+    const { conn } = socket
     const name = nameOf(socket.data.identity)
     const usage = (name === undefined ? undefined : this.#usages.get(name)) ?? new Usage(this.#limits)
+    if (usage.sockets.size >= connectionsPerIdentity)
+      return connectError(
+        new RowcastError(
+          'limit_exceeded',
+          `this user has ${connectionsPerIdentity} connections (limits.connectionsPerIdentity): close one`,
+        ),
+      )
+    this.#byConnection.set(conn, usage)
+    if (conn.readyState === 'closed') return undefined // it went meanwhile, and nobody will be told
     usage.sockets.add(socket)
-    this.#byConnection.set(socket.conn, usage)
     if (name !== undefined) this.#usages.set(name, usage)
-    socket.on('disconnect', () => {
-      usage.sockets.delete(socket)
-      if (name !== undefined && usage.sockets.size === 0) this.#forgetLater(name, usage)
-    })
-    return usage
+    const leave = () => {
+      conn.off('close', leave)
+      if (usage.sockets.delete(socket) && name !== undefined && usage.sockets.size === 0)
+        this.#forgetLater(name, usage)
+    }
+    socket.on('disconnect', leave)
+    conn.on('close', leave) // also before it is let in
+    return undefined
   }
 
   /** Of who has entered over a connection. */
