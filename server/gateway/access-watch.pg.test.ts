@@ -12,7 +12,10 @@ import { nothing } from './missing.ts'
 import type { Welcome } from './welcome.ts'
 
 /** A connection that follows a table, which then gets another shape. */
-async function followingWhatChanges(write: (connection: Connection) => Promise<void>) {
+async function followingWhatChanges(
+  write: (connection: Connection) => Promise<void>,
+  asking: (definitions: Definitions) => Pick<Definitions, 'define' | 'forget'> = (definitions) => definitions,
+) {
   const database = await createTestDatabase()
   const admin = await database.connect()
   await admin.query(`create table a (id int primary key); select event.track('a')`)
@@ -33,7 +36,7 @@ async function followingWhatChanges(write: (connection: Connection) => Promise<v
   const access = new AccessWatch({
     following,
     pool,
-    definitions: new Definitions(pool),
+    definitions: asking(new Definitions(pool)) as Definitions,
     wake: () => undefined,
     refreshCapture: () => Promise.resolve(),
     welcome: { await: (waiting) => awaited.push(waiting) } as Pick<Welcome, 'await'> as Welcome,
@@ -45,6 +48,7 @@ async function followingWhatChanges(write: (connection: Connection) => Promise<v
   return {
     access,
     awaited,
+    following,
     connection,
     id,
     definition,
@@ -95,4 +99,26 @@ test('what has another shape before it could begin is awaited as that by all who
     return one && connection ? [{ connection, definition: { ...one.definition }, error: '' }] : []
   })
   await expect(at.access.redefine(again)).resolves.toEqual(again)
+})
+
+test('all who follow something are asked at once what it is to them now, not one after the other', async () => {
+  const connections = 20
+  let asked = 0
+  let release: () => void = () => undefined
+  const allAsked = new Promise<void>((resolve) => (release = resolve))
+  await using at = await followingWhatChanges(
+    () => Promise.resolve(),
+    (definitions) => ({
+      forget: () => definitions.forget(),
+      async define(subscription, identity) {
+        if (++asked === connections) release()
+        await allAsked
+        return definitions.define(subscription, identity)
+      },
+    }),
+  )
+  for (let n = 1; n < connections; n++)
+    at.following.follow(at.waiting({ isShown: true }), at.definition, new Set())
+  await at.access.checkNow(at.relationId)
+  expect(at.awaited).toHaveLength(connections)
 })

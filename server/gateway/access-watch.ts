@@ -172,18 +172,21 @@ export class AccessWatch {
 
   async #ask(feed: Feed<Audience>): Promise<void> {
     const { following } = this.#parts
-    const answers = new Map<Connection, Definition>()
-    const identities = new Map<Connection, Identity>()
-    for (const connection of following.connectionsOf(feed)) {
-      const { identity } = connection
-      identities.set(connection, identity)
+    const identities = new Map(
+      following.connectionsOf(feed).map((connection) => [connection, connection.identity]),
+    )
+    const asked = await mapLimited([...identities], asksAtOnce, async ([connection, identity]) => {
       const definition = await this.#define(connection, feed.definition.id, identity)
-      if (definition) answers.set(connection, definition)
-    }
+      return { connection, definition }
+    })
+    const answers = asked.flatMap(({ connection, definition }): [Connection, Definition][] =>
+      definition ? [[connection, definition]] : [],
+    )
     // Nothing is awaited from here on: all who go over to the same hold the same.
     const isAnother = ([connection, identity]: [Connection, Identity]) => connection.identity !== identity
     if ([...identities].some(isAnother)) return this.#ask(feed) // other claims may see something else of it
-    const stay = [...answers].filter(([connection]) => following.connectionsOf(feed).includes(connection))
+    const followers = new Set(following.connectionsOf(feed))
+    const stay = answers.filter(([connection]) => followers.has(connection))
     const [first] = stay
     // Whoever follows that already may hold other rows of a window.
     const isFree = first && (!hasWindow(first[1]) || !following.has(first[1]))
