@@ -216,8 +216,9 @@ export class AccessWatch {
       )
     } catch (error) {
       if (!(error instanceof RowcastError)) throw error
-      // Who has read it may know why it cannot be read any more.
-      const reason = error.cause instanceof RowcastError ? error.cause : error
+      // Who has read it may know why it cannot be read any more; but a key that is hidden from him is not what he has read.
+      const isKnown = error.code !== 'permission_denied' && error.cause instanceof RowcastError
+      const reason = isKnown ? error.cause : error
       if (connection.wanted.get(id) === subscription) this.#parts.following.end(connection, id, reason)
       return undefined
     }

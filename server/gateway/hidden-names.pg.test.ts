@@ -124,6 +124,18 @@ test('a policy that fails at a row ends what is followed, and its words stay on 
   expect(JSON.stringify(socket.messages)).not.toContain(hidden)
 })
 
+test('a table that gets a key that is hidden is not followed any more, and the key is not named', async () => {
+  await using socket = new TestSocket(at.server.url, { role })
+  await at.admin.query(`
+    create table rekeyed (id int primary key, name text); select event.track('rekeyed'); grant select (id, name) on rekeyed to ${role}`)
+  await socket.attach({ subscriptions: [{ subscription: { kind: 'table', relation: 'rekeyed' } }] })
+  await socket.next('progress')
+  await at.admin.query(`
+    alter table rekeyed drop constraint rekeyed_pkey, add column ${hidden}_no int primary key`)
+  expect(await socket.next('ended')).toMatchObject({ code: 'permission_denied' })
+  expect(JSON.stringify(socket.messages)).not.toContain(hidden)
+})
+
 test('a session that is somebody else’s, and one that is none, are one answer', async () => {
   await using owner = new TestSocket(at.server.url, { role, sub: 'ann' })
   const reply = await owner.attach()
