@@ -157,7 +157,7 @@ test('what is to be told though nobody has written anything is told at a positio
   following.follow(connectionOf('a'), secured, new Set(['[1]']))
   const client = {
     query: (asked: string | object) => {
-      if (typeof asked === 'string') events.push(asked)
+      if (typeof asked === 'string' && !asked.includes('savepoint')) events.push(asked)
       return Promise.resolve({ rows: [] }) // nobody sees anything any more
     },
   } as unknown as Pass['client']

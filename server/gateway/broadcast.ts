@@ -66,7 +66,7 @@ export class Broadcast {
       this.#holdBackInterrupted(pass)
       return this.#sendProgress(to, idleProgressMs)
     }
-    const { batch, shifts } = await this.#route(transactions, unsettled, setAside, pass.client)
+    const { batch, shifts, reread } = await this.#route(transactions, unsettled, setAside, pass.client)
     if (pass.from === pass.to && batch.feeds.size > 0) return this.#postpone(pass, unsettled)
     this.#parts.expire() // the routing has taken its time
     const feedsConcerned = batch.feeds.keys() as Iterable<Feed<Audience>>
@@ -80,6 +80,7 @@ export class Broadcast {
     this.#holdBackInterrupted(pass)
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
+    for (const aspect of reread) aspect.isToBeReread = false
     for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
     for (const { audiences, message } of messages) {
       const connections = audiences.flatMap((audience) => [...audience.connections])

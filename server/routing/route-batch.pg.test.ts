@@ -72,6 +72,7 @@ async function following(...subscriptions: Subscription[]) {
       feeds.push(feed)
     }
   return {
+    routes,
     /** What is asked to route what these statements do, in one batch, and who is told of how many changes. */
     async after(...statements: string[]): Promise<{ asked: Asked[]; told: Record<string, number> }> {
       const from = await snapshotOf(admin)
@@ -90,13 +91,15 @@ async function following(...subscriptions: Subscription[]) {
         const relationOf = (id: number) =>
           feeds.find(({ definition }) => definition.relation.id === id)?.definition.relation
         const none = { unsettled: new Set<number>(), setAside: new Set<number>() }
-        const { batch, shifts } = await routeBatch(
+        const { batch, shifts, reread } = await routeBatch(
           transactions,
           routes,
           relationOf,
           none,
           noting(client, asked),
         )
+        expect(reread.every(({ isToBeReread }) => isToBeReread)).toBe(true)
+        for (const aspect of reread) aspect.isToBeReread = false
         for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
         const told: Record<string, number> = {}
         for (const [feed, { deliveries }] of batch.feeds)
@@ -183,6 +186,31 @@ test('also of whom only one after the other can be asked', async () => {
   expect(told).toEqual(all(1))
   const asking = asked.filter(({ text }) => text.includes('select_as'))
   expect(asking.map(({ values }) => (values[1] as string[]).length)).toEqual([people.length])
+})
+
+test('what one relation is found to read is not put down to another', async () => {
+  const { after, routes } = await following(
+    { kind: 'table', relation: 'task' },
+    { kind: 'table', relation: 'memo' },
+  )
+  await after(`update task set owner = 'cid' where id = 1`, `insert into memo values (3, 0, '')`)
+  const { rows } = await admin.query('select relation_name as name, id from event.tracked_relation')
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  const reads = [...routes.aspects].map(({ relation, dependencies }) => [
+    relation.relation,
+    [...dependencies.keys()].map((id) => names.get(id)),
+  ])
+  expect(reads).toEqual([
+    ['task', []],
+    ['memo', ['member']],
+  ])
+})
+
+test('what is to be read again all together is, until that is put into force', async () => {
+  const { after, routes } = await following({ kind: 'table', relation: 'task' })
+  for (const aspect of routes.aspects) aspect.isToBeReread = true
+  expect((await after(`insert into task values (3, 'ann', 'a', '')`)).told).toEqual({ ann: 1 })
+  expect([...routes.aspects].map(({ isToBeReread }) => isToBeReread)).toEqual([false])
 })
 
 test('of two relations one statement each', async () => {

@@ -50,11 +50,21 @@ export function routeChanges(
   return batch
 }
 
+/** What a batch comes to. What is to be put into force together with the sending, so that a pass that fails half-way can be repeated. */
+export interface Routed {
+  readonly batch: RoutedBatch
+  /** What followers of feeds with a window hold afterwards. */
+  readonly shifts: readonly WindowShift[]
+  /** Of these all has been read that their feeds show, as it was to be. */
+  readonly reread: readonly Aspect[]
+}
+
+/** What one aspect has read is let go of: PostgreSQL's locks, which say what policies read, are to be those of one aspect. */
+const beforeReading = 'savepoint rowcast_aspect'
+const afterReading = 'rollback to savepoint rowcast_aspect; release savepoint rowcast_aspect'
+
 /**
- * Works out whom the transactions of a batch concern.
- *
- * Alters nothing but what is known of policies: what followers of feeds with a window hold afterwards is in `shifts`, to be put into
- * force together with the sending, so that a pass that fails half-way can be repeated.
+ * Works out whom the transactions of a batch concern. Alters nothing but what is known of policies.
  *
  * @throws {WindowsUnreadable}
  * @param unsettled relations of which anybody may see other rows than before, whatever the transactions say
@@ -67,7 +77,7 @@ export async function routeBatch(
   relationOf: (id: number) => RelationInfo | undefined,
   { unsettled, setAside }: { unsettled: ReadonlySet<number>; setAside: ReadonlySet<number> },
   client: pg.ClientBase,
-): Promise<{ batch: RoutedBatch; shifts: WindowShift[] }> {
+): Promise<Routed> {
   const changes = new Map<number, RoutedChange[]>()
   const batch = routeChanges(transactions, routes, relationOf, (change) => {
     const { relationId } = change.row
@@ -82,6 +92,7 @@ export async function routeBatch(
   for (const id of setAside) concerned.delete(id)
 
   const shifts: WindowShift[] = []
+  const reread: Aspect[] = []
   for (const relationId of concerned)
     for (const aspect of routes.windows(relationId)?.aspects ?? []) {
       const isUnsettled = unsettled.has(relationId) && aspect.relation.security !== null
@@ -92,14 +103,16 @@ export async function routeBatch(
       const ofRelation = changes.get(relationId) ?? []
       if (ofRelation.length === 0 && views.size === 0) continue
       try {
+        await client.query(beforeReading)
         shifts.push(...(await shiftWindows(client, aspect, ofRelation, views, batch)))
         if (aspect.relation.security?.isOpaque) routes.observe(relationId, await relationsRead(client))
-        aspect.isToBeReread = false
+        await client.query(afterReading)
+        if (aspect.isToBeReread) reread.push(aspect)
       } catch (cause) {
         throw new WindowsUnreadable(aspect, cause)
       }
     }
-  return { batch, shifts }
+  return { batch, shifts, reread }
 }
 
 /** The changes of relations that policies read, by relation. */

@@ -113,7 +113,7 @@ test('what nobody follows any more is not read', () => {
   expect(hits(routes, remove(1, '[1]'))).toEqual([])
 })
 
-test('what policies read is observed once it is tracked', () => {
+test('what policies read is observed once it is tracked, while anybody follows', () => {
   const routes = new Routes()
   const secured = { ...relation(1), security: { isOpaque: true, dependencies: new Map(), unobserved: [] } }
   const sight = { name: 'one', role: 'app_user', claims: '{}', values: null }
@@ -124,11 +124,16 @@ test('what policies read is observed once it is tracked', () => {
     query: null,
     sight,
   } as unknown as Definition
-  routes.add({ definition, followers: new Set(), window: { query: null, keys: new Set() } })
+  const followed: Feed = { definition, followers: new Set(), window: { query: null, keys: new Set() } }
+  routes.add(followed)
   const read = { oid: 7, name: 'public.member', hasUnlogged: false }
   const seen = () => [...routes.aspects].map(({ unobserved }) => unobserved)
   routes.observe(1, [{ ...read, trackedId: null }])
   expect([seen(), routes.relationIds]).toEqual([[['public.member']], [1]])
   routes.observe(1, [{ ...read, trackedId: 2 }])
   expect([seen(), routes.relationIds]).toEqual([[[]], [1, 2]])
+  // Who comes after the last has left begins with nothing.
+  routes.delete(followed)
+  routes.add(followed)
+  expect(routes.relationIds).toEqual([1])
 })

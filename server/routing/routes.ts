@@ -57,8 +57,10 @@ export class Routes {
     else if (definition.kind === 'table') routes.tables.delete(feed)
     else if (definition.kind === 'column') deleteFrom(routes.columns, definition.column, feed)
     else deleteFrom(routes.keys, definition.key, feed)
-    if (routes.tables.size + routes.columns.size + routes.keys.size + routes.windows.size === 0)
+    if (routes.tables.size + routes.columns.size + routes.keys.size + routes.windows.size === 0) {
       this.#relations.delete(id)
+      this.#observed.delete(id)
+    }
     if (this.#size(this.#relations.get(id)) !== before) this.#noteDependencies()
   }
 
