@@ -144,6 +144,12 @@ export function sidesOf(node: Node): [Node, Node] | null {
     : null
 }
 
+/** Both sides, either of them first; none if `sidesOf` says that there are none. */
+export function bothWays(node: Node): [Node, Node][] {
+  const sides = sidesOf(node)
+  return sides ? [sides, [sides[1], sides[0]]] : []
+}
+
 /** What all must hold for a condition to hold. */
 export function conjuncts(node: Node): Node[] {
   return partsOf(node, 'AND_EXPR')

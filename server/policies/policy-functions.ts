@@ -241,7 +241,7 @@ export class PolicyFunctions {
   }
 }
 
-export function worse(a: Source, b: Source): Source {
+function worse(a: Source, b: Source): Source {
   const order: Source[] = ['constant', 'claims', 'time', 'unknown']
   return order[Math.max(order.indexOf(a), order.indexOf(b))] ?? 'unknown'
 }

@@ -2,6 +2,7 @@ import type { ColumnRef, Node, RangeVar, SelectStmt } from 'libpg-query'
 import {
   and,
   asText,
+  bothWays,
   column,
   columnOf,
   conjuncts,
@@ -11,7 +12,6 @@ import {
   namesOf,
   or,
   replaceColumns,
-  sidesOf,
   walk,
   writeSelect,
 } from './policy-ast.ts'
@@ -342,9 +342,4 @@ function mentions(node: Node, alias: string): boolean {
     if (type === 'ColumnRef' && columnOf({ ColumnRef: value })?.alias === alias) found = true
   })
   return found
-}
-
-function bothWays(node: Node): [Node, Node][] {
-  const sides = sidesOf(node)
-  return sides ? [sides, [sides[1], sides[0]]] : []
 }

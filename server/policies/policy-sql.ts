@@ -11,6 +11,7 @@ import type {
 } from 'libpg-query'
 import {
   and,
+  bothWays,
   column,
   columnOf,
   conjuncts,
@@ -20,7 +21,6 @@ import {
   isPlaceInText,
   namesOf,
   or,
-  sidesOf,
   soleTarget,
   walk,
 } from './policy-ast.ts'
@@ -409,10 +409,7 @@ class Translation {
 
   /** Of each table that a select reads, the columns that a row must share with the claims to matter; kept if they are so everywhere. */
   #noteKeys(places: readonly Place[], where: Node): void {
-    const sides = conjuncts(where).flatMap((each) => {
-      const pair = sidesOf(each)
-      return pair ? [pair, [pair[1], pair[0]] as const] : []
-    })
+    const sides = conjuncts(where).flatMap(bothWays)
     for (const { alias, relation } of places) {
       const found = new Map<string, { column: string; claim: number }>()
       for (const [left, right] of sides) {

@@ -1,7 +1,8 @@
 -- What a server's database user needs of Rowcast's own schemas, and all of it. event.grant_server() grants it.
 --
--- It reads and writes sessions and what they follow. The change log it reads by event.changes_between() only, and tables of
--- applications only as the roles of its clients, which are granted to it.
+-- It reads and writes sessions and what they follow. The change log it reads by event.changes_between() only, and what it shows of
+-- tables of applications only as the roles of its clients, which are granted to it. By itself it reads them where it has been let
+-- besides, to find out who sees a row.
 create or replace function event.server_grants() returns table (kind text, object text, privileges text[])
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
