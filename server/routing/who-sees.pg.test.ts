@@ -274,7 +274,7 @@ test('a server from which row security hides rows all of a sudden takes that for
       expect(shown.security?.join).not.toBeNull()
       await database.query(`alter role ${user} nobypassrls`)
       expect(await shown.byJoin()).toEqual(shown.bySelect)
-      expect(await shown.byRelation()).toEqual(shown.bySelect)
+      expect(await shown.byRelation()).toBeNull()
     }),
   ))
 
