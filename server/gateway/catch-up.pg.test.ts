@@ -251,6 +251,27 @@ test('a table that is locked holds up only those who follow it', async () => {
   ])
 })
 
+test('what is left while it could not be read makes nobody catch up', async () => {
+  await using at = await startOnNewDatabase(
+    `create table a (id int primary key); create table b (id int primary key);
+     select event.track('a'); select event.track('b')`,
+  )
+  await using socket = await attached(at.server.url, [tableB])
+  const isWaitedFor = async () =>
+    (await at.admin.query(`select from pg_locks where relation = 'a'::regclass and not granted`)).rows
+      .length > 0
+  const locker = await at.database.connect()
+  await locker.query('begin; lock table a in access exclusive mode')
+  const { id } = await socket.subscribe(tableA)
+  while (!(await isWaitedFor())) await sleep(10)
+  await socket.request('unsubscribe', { id })
+  while (await isWaitedFor()) await sleep(10)
+  await locker.query('commit')
+  await at.admin.query('insert into b values (1)')
+  await socket.until((changes) => changes.length === 1)
+  expect(socket.messages.some(({ event }) => event === 'catch_up')).toBe(false)
+})
+
 test('a table that is locked and is read by policies holds up only those whom they concern', async () => {
   await using at = await startOnNewDatabase(
     `create table member (id int primary key); insert into member values (1);

@@ -108,7 +108,8 @@ export async function serve(
           const feed = feeds.get(id)
           return feed !== undefined && nameOf(feed.definition) === nameOf(definition)
         }
-        for (const connection of waiting.filter(isWanted))
+        // Who has left it meanwhile lacks nothing.
+        for (const connection of waiting.filter(isFollowing))
           if (isFinal && isStill(connection)) end(connection, definition, error)
           else failed.set(connection, error)
       }
