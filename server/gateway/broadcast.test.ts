@@ -169,3 +169,24 @@ test('what is to be told though nobody has written anything is told at a positio
   await broadcast.deliver({ ...pass('[1]'), transactions: [], from: '2:2:', to: '3:3:', client })
   expect(events.slice(2)).toEqual(['batch'])
 })
+
+test('who has been told that what he shows may be out of date goes on when a pass can be handed on, and not before', async () => {
+  const events: string[] = []
+  const io = {
+    engine: { clientsCount: 1 },
+    to: () => ({ emit: (event: string) => events.push(event) }),
+  } as unknown as GatewayServer
+  const following = new Following()
+  following.follow(connectionOf('a'), tableOf, new Set())
+  let isBroken = true
+  const verify = () => (isBroken ? Promise.reject(new Error('nobody answers')) : Promise.resolve())
+  const broadcast = broadcastOf({ io, following, verify })
+
+  broadcast.pause()
+  await expect(broadcast.deliver(pass('[1]'))).rejects.toThrow('nobody answers')
+  broadcast.pause()
+  expect(events).toEqual(['catch_up'])
+  isBroken = false
+  await broadcast.deliver(pass('[1]'))
+  expect(events.slice(1, 3)).toEqual(['progress', 'batch'])
+})

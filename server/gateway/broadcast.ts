@@ -45,7 +45,7 @@ export class Broadcast {
     this.#parts = parts
   }
 
-  /** Nothing can be read for now: who is live is told that what is shown may be out of date, until there is a pass again. */
+  /** Nothing can be handed on for now: who is live is told that what is shown may be out of date, until something can be again. */
   pause(): void {
     if (this.#isPaused) return
     this.#isPaused = true
@@ -56,14 +56,13 @@ export class Broadcast {
   async deliver(pass: Pass): Promise<void> {
     const { io, following, fallBehind, verify } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
-    this.#goOn(pass)
     const concerned = this.#concernedBy(pass)
     // What is found out of date is asked for again before it is routed.
     if (concerned.size > 0) await verify(pass.client, [...concerned])
     const { transactions, setAside } = this.#setAside(pass, concerned)
     const unsettled = following.takeUnsettled(setAside)
     if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0) {
-      this.#holdBackInterrupted(pass)
+      this.#prepare(pass)
       return this.#sendProgress(to, idleProgressMs)
     }
     const { batch, shifts, reread } = await this.#route(transactions, unsettled, setAside, pass.client)
@@ -77,7 +76,7 @@ export class Broadcast {
       }),
     )
     // Nothing is awaited and nothing can fail from here on.
-    this.#holdBackInterrupted(pass)
+    this.#prepare(pass)
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
     for (const aspect of reread) aspect.isToBeReread = false
@@ -164,21 +163,19 @@ export class Broadcast {
   async #postpone(pass: Pass, unsettled: ReadonlySet<number>): Promise<void> {
     for (const id of unsettled) this.#parts.following.unsettle(id)
     await pass.client.query('select pg_current_xact_id()') // committed with the pass
-    this.#holdBackInterrupted(pass)
+    this.#prepare(pass)
     this.#parts.wake()
   }
 
-  /** Who is to be given something afresh gets nothing of this pass before that. */
-  #holdBackInterrupted(pass: Pass): void {
+  /**
+   * The pass can be handed on. Before anything of it is sent, who was told that nothing can be handed on for now goes on, and only
+   * then falls behind who is to be given something afresh: what came before that would be void.
+   */
+  #prepare({ epoch, from }: Pass): void {
     const { following, fallBehind } = this.#parts
-    for (const connection of following.takeInterrupted()) fallBehind(connection, pass.from)
-  }
-
-  /** Before anything else: what came between would be void for whoever falls behind now. */
-  #goOn({ epoch, from }: Pass): void {
-    if (!this.#isPaused) return
+    if (this.#isPaused) this.#sendProgress(formatPosition({ epoch, snapshot: from }), 0)
     this.#isPaused = false
-    this.#sendProgress(formatPosition({ epoch, snapshot: from }), 0)
+    for (const connection of following.takeInterrupted()) fallBehind(connection, from)
   }
 
   get #progressMs(): number {
