@@ -30,11 +30,9 @@ export function createPools(database: Database, onError: (error: Error) => void)
   const encoding = createEncodingPool(database, encodingConnections, encodingWaitMs)
   const snapshots = createEncodingPool(database, 2 * snapshotConnections)
   const all = [app, encoding, snapshots]
-  for (const pool of all) {
-    pool.on('error', onError)
-    // While one is in use its query fails, and is answered there; without a listener it would end the process.
-    pool.on('connect', (client) => client.on('error', () => undefined))
-  }
+  for (const pool of all) pool.on('error', onError)
+  // While one is in use its query fails, and is answered there; without a listener it would end the process. The others have one.
+  app.on('connect', (client) => client.on('error', () => undefined))
   return {
     app,
     encoding,

@@ -122,7 +122,6 @@ export class Following {
   /** Ends it for all who follow it here. */
   endForAll(feed: Feed<Audience>, error: unknown): void {
     for (const connection of this.connectionsOf(feed)) this.end(connection, feed.definition.id, error)
-    if (feed.followers.size > 0) this.#remove(feed) // whatever else holds it, it is not read again
   }
 
   /**

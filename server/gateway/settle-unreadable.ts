@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { isRefusal } from '../db/failures.ts'
+import { readOnly } from '../db/read-only.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
 import type { WindowsUnreadable } from '../routing/route-batch.ts'
@@ -40,16 +41,11 @@ export async function settleUnreadable(
 }
 
 async function refusalOf(pool: pg.Pool, definition: Definition): Promise<unknown> {
-  const client = await pool.connect()
   try {
-    await client.query('begin read only')
-    await readShown(client, [definition])
+    await readOnly(pool, (client) => readShown(client, [definition]))
     return undefined
   } catch (error) {
     if (!isRefusal(error)) throw error
     return error
-  } finally {
-    await client.query('rollback').catch(() => undefined)
-    client.release()
   }
 }

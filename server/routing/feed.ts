@@ -9,8 +9,7 @@ import type { Query } from './query.ts'
  * @typeParam Follower whoever is to be given what the feed concerns
  */
 export interface Feed<Follower = unknown> {
-  /** Replaced when its relation changes its shape; the id stays. */
-  definition: Definition
+  readonly definition: Definition
   readonly followers: Set<Follower>
   /** Of what does not show all rows to everybody: which rows its followers hold. */
   readonly window: Window | null
