@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Snapshot } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
-import { startOnNewDatabase } from '../../test/rowcast-server.ts'
+import { startOnNewDatabase, untilRightsAreOld } from '../../test/rowcast-server.ts'
 import { TestSocket } from '../../test/socket.ts'
 
 let at: Awaited<ReturnType<typeof startOnNewDatabase>>
@@ -199,6 +199,7 @@ test('a column that is granted or taken away comes and goes on the open page', a
 })
 
 test('who goes on from the log is told nothing of a hidden column', async () => {
+  await untilRightsAreOld(at.database.url)
   await using socket = await following(person)
   const { to, shape } = await socket.next('snapshot')
   socket.socket.disconnect()
