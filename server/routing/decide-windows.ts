@@ -121,10 +121,11 @@ async function readMatches(
   const columns = `${relation.keyExpression} as key, null::text as "row"`
   const select = selectByKeys(relation, query, columns, [...keys])
   const claims = concerns.map(({ feed }) => feed.definition.sight.claims)
-  const matches = concerns.map((): KeyText[] => [])
+  // A row comes twice that has had keys which are equal in SQL, as 1.0 and 1.00 are.
+  const matches = concerns.map(() => new Set<KeyText>())
   for (const { place, key } of await readAs(client, relation, claims, select))
-    if (concerns[place]?.touched.has(key)) matches[place]?.push(key)
-  return matches
+    if (concerns[place]?.touched.has(key)) matches[place]?.add(key)
+  return matches.map((keys) => [...keys])
 }
 
 function reread(concern: Concern, after: ReadonlySet<KeyText>): Decision {
