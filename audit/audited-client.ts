@@ -21,6 +21,8 @@ export interface AuditedClientOptions {
   readonly transport: 'websocket' | 'polling'
 }
 
+type Unwritten = ClientRecord extends infer R ? (R extends unknown ? Omit<R, 'at'> : never) : never
+
 interface Following {
   readonly subscription: Subscription
   readonly followed: Followed<unknown>
@@ -38,6 +40,7 @@ export class AuditedClient implements ClientRecords {
   readonly #client: Client
   readonly #markers: Followed<readonly Row[]>
   readonly #following = new Map<string, Following>()
+  readonly #openings: ClientRecord[] = []
   #identity: number
   #isRenewing = false
   #position: string | undefined
@@ -50,7 +53,9 @@ export class AuditedClient implements ClientRecords {
       url,
       session,
       auth: () => {
-        this.#write({ kind: this.#isRenewing ? 'renewing' : 'opened', identity: this.#identity })
+        const kind = this.#isRenewing ? 'renewing' : 'opened'
+        const record = this.#write({ kind, identity: this.#identity })
+        if (kind === 'opened') this.#openings.push(record)
         return { identity: this.#identity }
       },
       io: ((...args: Parameters<typeof io>) => this.#tapped(io(...args))) as typeof io,
@@ -167,17 +172,23 @@ export class AuditedClient implements ClientRecords {
   #tapped(socket: ReturnType<typeof io>): ReturnType<typeof io> {
     socket.io.on('open', () => {
       const { engine } = socket.io
-      engine.on('packet', ({ type, data }) => {
-        if (type === 'message') this.#write({ kind: 'received', text: String(data) })
-      })
-      engine.on('packetCreate', ({ type, data }) => {
-        if (type === 'message') this.#write({ kind: 'sent', text: String(data) })
-      })
+      let connection: number | undefined // its first message follows upon its opening
+      const write = (kind: 'sent' | 'received', { type, data }: { type: string; data?: unknown }): void => {
+        if (type !== 'message') return
+        connection ??= this.#openings.length
+        this.#write({ kind, text: String(data) }, connection)
+      }
+      engine.on('packet', (packet) => write('received', packet))
+      engine.on('packetCreate', (packet) => write('sent', packet))
     })
     return socket
   }
 
-  #write(record: ClientRecord extends infer R ? (R extends unknown ? Omit<R, 'at'> : never) : never): void {
-    this.records.push({ at: Date.now(), ...record } as ClientRecord)
+  /** What a connection that is being left still brings is its own, and not the next one's: it is put before that. */
+  #write(record: Unwritten, connection = this.#openings.length): ClientRecord {
+    const written = { at: Date.now(), ...record } as ClientRecord
+    const next = this.#openings[connection]
+    this.records.splice(next ? this.records.indexOf(next) : this.records.length, 0, written)
+    return written
   }
 }
