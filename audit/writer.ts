@@ -66,16 +66,21 @@ export class Recorder {
 
 /**
  * Runs one transaction that may fail for its own reasons: a conflict with another, a lock that took too long. What changes
- * rights has the lock for commits from its beginning: it locks tables, and whoever looks at them has that lock already.
+ * rights has the lock for commits from its beginning: it locks tables, and whoever looks at them has that lock already. What
+ * looks between its statements has it from then on: what it sees there is to be seen at its place among the commits.
  */
 async function transaction(
   client: pg.ClientBase,
   recorder: Recorder,
   isUnlogged: boolean,
-  work: (note: (what: string) => void, during: Sights[]) => Promise<'commit' | 'rollback'>,
+  work: (note: (what: string) => void, look: () => Promise<void>) => Promise<'commit' | 'rollback'>,
 ): Promise<boolean> {
   if (isUnlogged) await client.query(commitLock)
   let isLocked = isUnlogged
+  const lock = async (): Promise<void> => {
+    if (!isLocked) await client.query(commitLock)
+    isLocked = true
+  }
   await client.query(
     `begin; set local deadlock_timeout = '20ms'; set local lock_timeout = ${isUnlogged ? 50 : 1_000}`,
   )
@@ -83,13 +88,16 @@ async function transaction(
     const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
     const did: string[] = []
     const during: Sights[] = []
-    const end = await work((what) => did.push(what), during)
+    const look = async (): Promise<void> => {
+      await lock()
+      during.push(await recorder.observe(client))
+    }
+    const end = await work((what) => did.push(what), look)
     if (end === 'rollback') {
       await client.query('rollback')
       return false
     }
-    if (!isLocked) await client.query(commitLock)
-    isLocked = true
+    await lock()
     await recorder.commit(client, { xid: rows[0]?.xid ?? '0', what: did.join('; '), during, isUnlogged })
     return true
   } catch (error) {
@@ -110,10 +118,10 @@ export async function writeRows(
   isStopped: () => boolean,
 ): Promise<void> {
   while (!isStopped()) {
-    await transaction(client, recorder, false, async (note, during) => {
+    await transaction(client, recorder, false, async (note, look) => {
       let isFirst = true
       const run = async ({ text, values }: Statement): Promise<void> => {
-        if (!isFirst) during.push(await recorder.observe(client))
+        if (!isFirst) await look()
         isFirst = false
         await client.query(text, [...values])
         note(`${text} ${JSON.stringify(values)}`)
