@@ -1,3 +1,4 @@
+import { formatRelationId } from '../shared/identifiers.ts'
 import type { Random } from './random.ts'
 
 /** Types whose JSON is the same whoever writes it, and whose order JavaScript tells as PostgreSQL does. */
@@ -42,9 +43,8 @@ export const ids = 7
 export const markerRelation = 'public.audit_marker'
 
 export function randomTables(random: Random): AuditTable[] {
-  const relation = 'public.membership'
   const membership: AuditTable = {
-    relation,
+    relation: 'public.membership',
     columns: [
       { name: 'usr', type: 'text', means: 'owner' },
       { name: 'team', type: 'text', means: 'team' },
@@ -52,7 +52,7 @@ export function randomTables(random: Random): AuditTable[] {
       { name: 'label', type: 'text' },
     ],
     key: ['usr', 'team'],
-    ...partitioning(relation, random.chance(0.4) ? 'list' : undefined),
+    ...partitioning('membership', random.chance(0.4) ? 'list' : undefined),
     isMembership: true,
   }
   return [membership, ...Array.from({ length: random.int(1, 3) }, (_, i) => randomTable(random, i))]
@@ -65,9 +65,9 @@ function randomTable(random: Random, i: number): AuditTable {
   const partitionedBy = random.chance(0.3) ? random.pick(['list', 'hash'] as const) : undefined
   // A partition's key is part of the primary key.
   const hasPair = partitionedBy === 'list' || random.chance(0.25)
-  const relation = `public.doc_${i}`
+  const table = name(`doc_${i}`, `Doc's "${i}" %s`)
   return {
-    relation,
+    relation: inPublic(table),
     columns: [
       { name: 'id', type: 'integer' },
       team,
@@ -80,13 +80,17 @@ function randomTable(random: Random, i: number): AuditTable {
       { name: name('secret', 'Secret %'), type: 'text' },
     ],
     key: hasPair ? ['id', team.name] : ['id'],
-    ...partitioning(relation, partitionedBy),
+    ...partitioning(table, partitionedBy),
     isMembership: false,
   }
 }
 
+function inPublic(relation: string): string {
+  return formatRelationId({ schema: 'public', relation })
+}
+
 function partitioning(
-  relation: string,
+  table: string,
   by: AuditTable['partitionedBy'],
 ): Pick<AuditTable, 'partitionedBy' | 'partitions'> {
   if (by === undefined) return { partitions: [] }
@@ -96,7 +100,7 @@ function partitioning(
       : [0, 1].map((remainder) => `with (modulus 2, remainder ${remainder})`)
   return {
     partitionedBy: by,
-    partitions: bounds.map((of, i) => ({ relation: `${relation}_${i}`, bounds: of })),
+    partitions: bounds.map((of, i) => ({ relation: inPublic(`${table}_${i}`), bounds: of })),
   }
 }
 
@@ -130,7 +134,7 @@ export function createTable(table: AuditTable, owner: string): string {
       (each) => `create table ${each.relation} partition of ${relation} for values ${each.bounds}`,
     ),
     ...withPartitions([table]).map((each) => `alter table ${each.relation} owner to ${owner}`),
-    `select event.track('${relation}')`,
+    `select event.track('${relation.replaceAll("'", "''")}')`,
   ].join(';\n')
 }
 
