@@ -101,7 +101,7 @@ export class AuditedClient implements ClientRecords {
     this.#following.delete(name)
   }
 
-  disconnect(): void {
+  close(): void {
     this.#client.close()
   }
 
@@ -151,10 +151,6 @@ export class AuditedClient implements ClientRecords {
   /** Writes down what it holds now that nothing is on its way. */
   rest(): void {
     this.#hold(true)
-  }
-
-  close(): void {
-    this.#client.close()
   }
 
   #hold(isAtRest: boolean): void {

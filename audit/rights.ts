@@ -1,6 +1,7 @@
+import { quote } from '../server/routing/select.ts'
 import { createPolicy, randomPolicy, type Policy } from './policies.ts'
 import type { Random } from './random.ts'
-import { quote, tableOrPartition, withPartitions, type AuditTable } from './tables.ts'
+import { tableOrPartition, withPartitions, type AuditTable } from './tables.ts'
 import type { Roles } from './roles.ts'
 
 /** One statement that changes who may see what. */

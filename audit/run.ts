@@ -165,10 +165,10 @@ async function act(client: AuditedClient, random: Random, tables: readonly Audit
       if (client.identities.length > 1) await client.renew(random.pick(client.identities))
       return
     case 'reconnect':
-      client.disconnect()
+      client.close()
       return client.connect(random.pick(client.identities))
     case 'leave':
-      client.disconnect()
+      client.close()
       await sleep(random.int(50, 800))
       return client.connect(random.pick(client.identities))
   }

@@ -1,3 +1,4 @@
+import { quote } from '../server/routing/select.ts'
 import { formatRelationId } from '../shared/identifiers.ts'
 import type { Random } from './random.ts'
 
@@ -148,8 +149,4 @@ function partitionBy(table: AuditTable): string {
 export function columnFor(table: AuditTable, meaning: Meaning): string | undefined {
   const column = table.columns.find(({ means }) => means === meaning)
   return column && quote(column.name)
-}
-
-export function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { quote } from '../server/routing/select.ts'
 import type { Value } from '../shared/change.ts'
 import type { Committed } from './history.ts'
 import type { Random } from './random.ts'
 import type { Rights } from './rights.ts'
 import type { Observer, Sights } from './sights.ts'
 import { randomKey, valueFor } from './subscriptions.ts'
-import { columnFor, quote, tableOrPartition, type AuditColumn, type AuditTable } from './tables.ts'
+import { columnFor, tableOrPartition, type AuditColumn, type AuditTable } from './tables.ts'
 
 /** Commits happen one after the other under this lock, and are looked at under it. */
 const commitLock = 'select pg_advisory_lock(7310866249043117301)'
