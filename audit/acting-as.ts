@@ -1,46 +1,49 @@
 import type { ClientRecord } from './records.ts'
 
+/** Somebody is to become another, and has asked for it. */
+interface Renewal {
+  readonly identity: number
+  /** The number of the request, once it has been sent. */
+  request?: string
+  isAccepted: boolean
+}
+
 /** As whom a connection acts, as its records go by. */
 export class ActingAs {
   #identity = 0
-  #next: number | undefined
-  /** Of the request by which it is to become another. */
-  #request: string | undefined
-  #isAccepted = false
+  /** One may follow upon the other before all has been read afresh. */
+  #renewals: Renewal[] = []
 
-  /** It is one; or it is about to become another, and may be sent what either sees. */
+  /** It is one; or it is about to become another, and may be sent what any of them sees. */
   get identities(): readonly [number, ...number[]] {
-    return this.#next === undefined ? [this.#identity] : [this.#identity, this.#next]
+    return [this.#identity, ...this.#renewals.map(({ identity }) => identity)]
   }
 
   take(record: ClientRecord): void {
     if (record.kind === 'opened') {
       this.#identity = record.identity
-      this.#forget()
-    } else if (record.kind === 'renewing') this.#next = record.identity
-    else if (record.kind !== 'held' && this.#next !== undefined)
-      this.#follow(record.kind, record.text, this.#next)
+      this.#renewals = []
+    } else if (record.kind === 'renewing')
+      this.#renewals.push({ identity: record.identity, isAccepted: false })
+    else if (record.kind === 'sent') this.#ask(record.text)
+    else if (record.kind === 'received') this.#hear(record.text)
   }
 
-  #follow(kind: 'sent' | 'received', text: string, next: number): void {
-    if (kind === 'sent') {
-      this.#request = /^2(\d+)\["authenticate"/.exec(text)?.[1] ?? this.#request
-      return
-    }
-    if (this.#request !== undefined && text.startsWith(`3${this.#request}[`)) {
-      if (text.startsWith(`3${this.#request}[{"ok":true`)) this.#isAccepted = true
-      else this.#forget()
-    }
-    // From here on all that it is sent is what the other sees.
-    if (this.#isAccepted && text.startsWith('2["progress"')) {
-      this.#identity = next
-      this.#forget()
-    }
+  #ask(text: string): void {
+    const request = /^2(\d+)\["authenticate"/.exec(text)?.[1]
+    const renewal = this.#renewals.find((each) => each.request === undefined)
+    if (request !== undefined && renewal) renewal.request = request
   }
 
-  #forget(): void {
-    this.#next = undefined
-    this.#request = undefined
-    this.#isAccepted = false
+  #hear(text: string): void {
+    const answered = this.#renewals.find(({ request }) => request && text.startsWith(`3${request}[`))
+    if (answered && text.startsWith(`3${answered.request}[{"ok":true`)) answered.isAccepted = true
+    else if (answered) this.#renewals = this.#renewals.filter((each) => each !== answered)
+    // From here on all that it is sent is what the last who was accepted sees.
+    const last = this.#renewals.findLast(({ isAccepted }) => isAccepted)
+    if (last && text.startsWith('2["progress"')) {
+      this.#identity = last.identity
+      this.#renewals = this.#renewals.slice(this.#renewals.indexOf(last) + 1)
+    }
   }
 }

@@ -228,3 +228,31 @@ test('who becomes another on an open connection is sent what either sees until a
   expect(kindsIn(history, ...records)).toEqual([])
   expect(kindsIn(history, ...records, batch(1, change))).toContain('unseen')
 })
+
+test('who becomes another, and is himself again at once, is sent what either sees until he is himself', () => {
+  const after = sights(sightOf([first]), sightOf([second]))
+  const history = historyOf({ after }, { after })
+  const asked = (request: number, identity: number): ClientRecord[] => [
+    { at: 1_000, kind: 'renewing', identity },
+    { at: 1_000, kind: 'sent', text: `2${request}${JSON.stringify(['authenticate', { auth: {} }])}` },
+  ]
+  const accepted = (request: number): ClientRecord => ({
+    ...{ at: 1_000, kind: 'received' },
+    text: `3${request}${JSON.stringify([{ ok: true, value: {} }])}`,
+  })
+  const read = (row: Row): ClientRecord[] => {
+    const rows = [[JSON.stringify([row['id']]), row]]
+    const snapshot = { subscription: id, to: positionOf(1), shape: '1', rows, done: true }
+    return [{ at: 1_000, kind: 'received', text: message('snapshot', snapshot) }]
+  }
+  const progress: ClientRecord = {
+    at: 1_000,
+    kind: 'received',
+    text: message('progress', { to: positionOf(1) }),
+  }
+  const other = [...begun([first]), ...asked(7, 1), accepted(7), ...asked(8, 0), ...read(second), progress]
+  expect(kindsIn(history, ...other, held(1, [second]))).toEqual([])
+  const himself = [...other, accepted(8), ...read(first), progress, held(1, [first])]
+  expect(kindsIn(history, ...himself)).toEqual([])
+  expect(kindsIn(history, ...himself, ...read(second))).toEqual(['unseen', 'text'])
+})
