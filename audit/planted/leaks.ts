@@ -1,5 +1,8 @@
 import type { PlantedLeak } from './plant.ts'
 
+/** Of a world in which most see some rows, and not all. */
+export const plantedSeed = 10
+
 /** Mostly nobody's rights change: then everything is judged strictly. */
 export const plantedSize = { calm: 120, changes: 2, restMs: 5_000 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestServer, testServer } from '../../test/server.ts'
 import { describe } from '../findings.ts'
-import { plantedLeaks, plantedSize } from './leaks.ts'
+import { plantedLeaks, plantedSeed, plantedSize } from './leaks.ts'
 import { auditWith } from './plant.ts'
 
 let stop: () => Promise<void>
@@ -18,7 +18,7 @@ test.each(plantedLeaks.filter(({ isQuick }) => isQuick))(
   async ({ kinds, edits, size }) => {
     const { leaks } = await auditWith(edits, {
       url: testServer().url,
-      seed: 1,
+      seed: plantedSeed,
       seconds: 20,
       size: { ...plantedSize, ...size },
       until: kinds,
