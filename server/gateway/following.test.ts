@@ -55,3 +55,16 @@ test('of those who have gone, whatever they saw, nothing is left', () => {
   expect([...(aspect?.holders('[0]') ?? [])]).toEqual([])
   expect(aspect?.viewsConcernedBy(new Map([[2, [gone]]])).size).toBe(0)
 })
+
+test('what is asked again all the time is not doubtful when it has just been asked, though the next time has come', () => {
+  const following = new Following()
+  const table = definitionOf('ann', { id: 'table', kind: 'table', query: null })
+  following.follow(connectionOf('ann'), table, new Set())
+  following.recheck(1)
+  expect([...following.unsettled]).toEqual([1])
+  expect([...following.takeUnsettled([])]).toEqual([1])
+  following.recheck(1)
+  expect(following.isDoubtful(table)).toBe(false)
+  following.unsettle(1)
+  expect(following.isDoubtful(table)).toBe(true)
+})

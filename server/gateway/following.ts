@@ -23,6 +23,7 @@ export class Following {
   readonly #onEnd: (code: ErrorCode) => void
   #interrupted = new Set<Connection>()
   #unsettled = new Set<number>()
+  #due = new Set<number>()
   #asked: ReadonlySet<number> = new Set()
   #changeovers = 0
 
@@ -148,14 +149,20 @@ export class Following {
     this.#unsettled.add(relationId)
   }
 
+  /** The same, since time has passed that no log tells of: what has been asked just now is not doubtful because of that. */
+  recheck(relationId: number): void {
+    this.#due.add(relationId)
+  }
+
   get unsettled(): ReadonlySet<number> {
-    return this.#unsettled
+    return new Set([...this.#unsettled, ...this.#due])
   }
 
   /** Those that are to be asked again, also because their policies read one of these relations, of which the changes are not known. */
   takeUnsettled(unread: Iterable<number>): ReadonlySet<number> {
-    const unsettled = this.#unsettled
-    this.#unsettled = new Set()
+    const unsettled = new Set([...this.#unsettled, ...this.#due])
+    this.#unsettled.clear()
+    this.#due.clear()
     for (const id of unread) for (const dependant of this.routes.dependants(id)) unsettled.add(dependant)
     this.#asked = unsettled
     return unsettled

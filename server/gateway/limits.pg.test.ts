@@ -226,12 +226,12 @@ const countOf = (socket: TestSocket, event: string) =>
   socket.messages.filter((m) => m.event === event && (!('done' in m.message) || m.message.done)).length
 
 test('what a page begins with that takes long it is given by and by, all of it, and the stream goes on meanwhile', async () => {
-  await using at = await serving({ queryMs: 2_000 }, slowTable(100))
+  await using at = await serving({}, slowTable(150))
   await using socket = new TestSocket(at.server.url)
-  await socket.attach({ subscriptions: lists(20) })
+  await socket.attach({ subscriptions: lists(6) })
   await socket.next('progress')
-  expect(countOf(socket, 'snapshot')).toBeLessThan(10)
-  await vi.waitFor(() => expect(countOf(socket, 'snapshot')).toBe(20), 20_000)
+  expect(countOf(socket, 'snapshot')).toBeLessThan(6)
+  await vi.waitFor(() => expect(countOf(socket, 'snapshot')).toBe(6), 40_000)
   expect(countOf(socket, 'ended')).toBe(0)
 })
 
@@ -256,8 +256,8 @@ test('what a page shows that comes back is read for so long, and what is left is
 })
 
 test('nobody is refused what he shows because many come back with what takes long for all of them together', async () => {
-  await using at = await serving({ queryMs: 1_000 }, slowTable(200))
-  const sockets = Array.from({ length: 12 }, (_, i) => new TestSocket(at.server.url, { sub: `person ${i}` }))
+  await using at = await serving({ queryMs: 700 }, slowTable(200))
+  const sockets = Array.from({ length: 6 }, (_, i) => new TestSocket(at.server.url, { sub: `person ${i}` }))
   await Promise.all(
     sockets.map((socket) =>
       socket.attach({ subscriptions: lists(1).map((each) => ({ ...each, held: 'before' })) }),

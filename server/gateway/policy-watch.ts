@@ -37,7 +37,7 @@ export class PolicyWatch {
     for (const { relation, unobserved } of following.routes.aspects) {
       if (unobserved.length === 0) continue
       this.#warn(relation.name, unobserved)
-      following.unsettle(relation.id)
+      following.recheck(relation.id)
       isAny = true
     }
     if (isAny) wake()
