@@ -10,7 +10,11 @@ export type Database = string | pg.PoolConfig
  */
 const pinned = `
   set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set intervalstyle = 'iso_8601';
-  set extra_float_digits = 1; set bytea_output = 'hex'; set lc_monetary = 'C'; set search_path = public`
+  set extra_float_digits = 1; set bytea_output = 'hex'; set lc_monetary = 'C'`
+
+/** Others may create functions elsewhere, in \`public\` for one, that fit an argument more closely than PostgreSQL's own of the same name. */
+export const serverSearchPath = 'pg_catalog, pg_temp'
+const guarded = `set search_path = ${serverSearchPath}`
 
 /**
  * A server that freezes or disappears in the middle of a transaction must not hold back vacuum for ever; and
@@ -61,5 +65,5 @@ export async function connectEncoding(database: Database): Promise<pg.Client> {
 }
 
 async function prepare(client: pg.ClientBase): Promise<void> {
-  await client.query([pinned, bounded, planned].join(';'))
+  await client.query([pinned, guarded, bounded, planned].join(';'))
 }

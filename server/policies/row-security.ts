@@ -154,20 +154,19 @@ async function typesOf(
 ): Promise<ClaimType[] | null> {
   if (claims.length === 0) return []
   try {
-    return await asIdentity(client, { role, claims: {} }, async (client) => {
-      const { fields } = await client.query(`select ${claims.join(', ')} limit 0`)
-      const { rows: types } = await client.query<TypeRecord>(typesSql, [
-        fields.map(({ dataTypeID }) => dataTypeID),
-      ])
-      if (types.some(({ name }) => name === 'bpchar')) return null
-      const collations = types.map(({ isCollatable }, n) =>
-        isCollatable ? `pg_collation_for(case when false then ${claims[n]} end)` : 'null',
-      )
-      const { rows } = await client.query<{ all: (string | null)[] }>(
-        `select json_build_array(${collations.join(', ')}) as all`,
-      )
-      return types.map((type, n) => collated(type, rows[0]?.all[n] ?? null))
-    })
+    const ask = (text: string): Promise<pg.QueryResult> =>
+      asIdentity(client, { role, claims: {} }, (client) => client.query(text))
+    const { fields } = await ask(`select ${claims.join(', ')} limit 0`)
+    // As the server itself, which names these types when it asks.
+    const { rows: types } = await client.query<TypeRecord>(typesSql, [
+      fields.map(({ dataTypeID }) => dataTypeID),
+    ])
+    if (types.some(({ name }) => name === 'bpchar')) return null
+    const collations = types.map(({ isCollatable }, n) =>
+      isCollatable ? `pg_catalog.pg_collation_for(case when false then ${claims[n]} end)` : 'null',
+    )
+    const { rows } = await ask(`select pg_catalog.json_build_array(${collations.join(', ')}) as all`)
+    return types.map((type, n) => collated(type, rows[0]?.all[n] ?? null))
   } catch (error) {
     if (isRefusal(error)) return null
     throw error

@@ -79,7 +79,8 @@ function keyParts(relation: RelationInfo, key: string): { name: string; part: st
 /** SQL that makes a value of a column's type of one of type json, encoded as in the change log. */
 export function fromJson(json: string, { type, isCompound }: ColumnInfo): string {
   if (type === 'json' || type === 'jsonb') return `(${json})::${type}`
-  if (isCompound) return `(select r.v from json_to_record(json_build_object('v', ${json})) as r (v ${type}))`
+  if (isCompound)
+    return `(select r.v from pg_catalog.json_to_record(pg_catalog.json_build_object('v', ${json})) as r (v ${type}))`
   return `(${json} #>> '{}')::${type}`
 }
 

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { isRefusal } from '../db/failures.ts'
-import { assume, type Identity } from '../session/identity.ts'
+import { assume, resign, type Identity } from '../session/identity.ts'
 import { readOnly } from '../db/read-only.ts'
 import type { RelationInfo } from './catalogue.ts'
 import { readAs } from './read-as.ts'
@@ -58,11 +58,14 @@ async function evaluate(
   expressions: readonly string[],
 ): Promise<(string[] | null)[]> {
   const texts = expressions.map((expression) => `(${expression})::text`).join(', ')
-  const select = { text: `select json_build_array(${texts})::text as key, null::text as "row"`, values: [] }
+  const select = {
+    text: `select pg_catalog.json_build_array(${texts})::text as key, null::text as "row"`,
+    values: [],
+  }
   try {
     const rows = await readOnly(pool, async (client) => {
       await assume(client, { role: relation.role, claims: {} })
-      await client.query(`select set_config('role', 'none', true)`) // by itself it may not call what takes it on for each
+      await resign(client) // by itself it may not call what takes it on for each
       return readAs(client, relation, claims, select)
     })
     return rows.map(({ key }) => JSON.parse(key) as string[])

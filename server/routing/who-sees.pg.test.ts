@@ -268,6 +268,14 @@ test.for([
     ),
 )
 
+test('a type of the application’s own is found, though the server looks up no names where that is', () =>
+  database.withPolicies(
+    `create policy a on message using (mood = (auth.jwt() ->> 'mood')::mood)`,
+    async (shown) => {
+      expect(await shown.byRelation()).toEqual(shown.bySelect)
+    },
+  ))
+
 test('a server from which row security hides rows all of a sudden takes that for no answer', () =>
   database.withServer(true, (user) =>
     database.withPolicies('create policy a on message to staff using (owner = auth.uid())', async (shown) => {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type pg from 'pg'
 import { RowcastError } from '../../shared/errors.ts'
 import { isRefusal } from '../db/failures.ts'
+import { serverSearchPath } from '../db/pool.ts'
 
 /** Who reads: what PostgreSQL's grants and policies see. */
 export interface Identity {
@@ -48,6 +49,9 @@ function checkClaim(name: string, value: unknown): unknown {
   return value
 }
 
+/** What policies and the functions that they call expect, as everywhere else. */
+const clientSearchPath = 'public'
+
 /**
  * Makes the rest of the open transaction run as an identity.
  *
@@ -55,10 +59,11 @@ function checkClaim(name: string, value: unknown): unknown {
  */
 export async function assume(client: pg.ClientBase, identity: Identity): Promise<void> {
   try {
-    await client.query(`select set_config('role', $1, true), set_config('request.jwt.claims', $2, true)`, [
-      identity.role,
-      JSON.stringify(identity.claims),
-    ])
+    await client.query(
+      `select pg_catalog.set_config('role', $1, true), pg_catalog.set_config('request.jwt.claims', $2, true),
+              pg_catalog.set_config('search_path', $3, true)`,
+      [identity.role, JSON.stringify(identity.claims), clientSearchPath],
+    )
   } catch (error) {
     if (!isRefusal(error)) throw error
     throw new RowcastError(
@@ -67,6 +72,14 @@ export async function assume(client: pg.ClientBase, identity: Identity): Promise
       { cause: error },
     )
   }
+}
+
+/** Makes the rest of the open transaction run as the server's own user again. */
+export async function resign(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `select pg_catalog.set_config('role', 'none', true), pg_catalog.set_config('search_path', $1, true)`,
+    [serverSearchPath],
+  )
 }
 
 /** Whether two are the same user: what belongs to one belongs to the other. */

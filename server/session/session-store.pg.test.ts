@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
-import { createEncodingPool } from '../db/pool.ts'
+import { createEncodingPool, createPool } from '../db/pool.ts'
 import { define, type Definition } from '../routing/definition.ts'
 import { Definitions } from '../routing/definitions.ts'
 import type { Identity } from './identity.ts'
@@ -19,7 +19,7 @@ const pools: pg.Pool[] = []
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  sql = createEncodingPool(database.url, 4)
+  sql = createPool(database.url, 4)
   everybody = { role: database.reader, claims: {} }
   await sql.query(`create table item (id int primary key, name text); select event.track('item')`)
 })

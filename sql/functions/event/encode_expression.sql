@@ -37,7 +37,7 @@ begin
     elsif event.encode_expression(v_element, 'x') <> 'x' then
       -- Unnested in the select list, where a null composite stays null and is no row of nulls.
       v_encoded := format(
-        'event.json_array(%1$s, array(select to_json(%2$s) from (select unnest(%1$s) as element) as e))',
+        'event.json_array(%1$s, array(select pg_catalog.to_json(%2$s) from (select pg_catalog.unnest(%1$s) as element) as e))',
         encode_expression.value, event.encode_expression(v_element, 'e.element'));
     end if;
     return v_encoded;
@@ -50,7 +50,7 @@ begin
   ) then
     -- "is distinct from null" asks for the value, "is not null" for each of its fields.
     return format(
-      '(case when (%s) is distinct from null then (select row_to_json(r.*) from (select %s) as r) end)',
+      '(case when (%s) is distinct from null then (select pg_catalog.row_to_json(r.*) from (select %s) as r) end)',
       encode_expression.value,
       (
         select string_agg(

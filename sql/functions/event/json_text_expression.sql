@@ -10,7 +10,7 @@ begin
     -- The same text, sooner.
     when v_type in ('int2'::regtype, 'int4'::regtype, 'bool'::regtype) then format('(%s)::text', value)
     when v_type in ('int8'::regtype, 'numeric'::regtype, 'uuid'::regtype) then format($sql$('"' || (%s)::text || '"')$sql$, value)
-    else format('to_json(%s)::text', event.encode_expression(v_type, value))
+    else format('pg_catalog.to_json(%s)::text', event.encode_expression(v_type, value))
   end;
 end;
 $$;

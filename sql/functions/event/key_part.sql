@@ -8,7 +8,7 @@ begin
   return case
     when v_type in ('float4'::regtype, 'float8'::regtype) then format('event.float_text((%s)::text)', value)
     -- JSON itself has several texts for one value: it travels as a string here.
-    when v_type in ('json'::regtype, 'jsonb'::regtype) then format('to_json((%s)::text)::text', value)
+    when v_type in ('json'::regtype, 'jsonb'::regtype) then format('pg_catalog.to_json((%s)::text)::text', value)
     else event.json_text_expression(v_type, value)
   end;
 end;

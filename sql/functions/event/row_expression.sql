@@ -9,8 +9,8 @@ declare
 begin
   -- "alias.*" is the row, whatever its columns are called; json_build_object would take only fifty of them.
   return case
-    when v_columns is null then format('row_to_json(%I.*)', row_expression.alias)
-    else format('(select row_to_json(r.*) from (select %s) as r)', v_columns)
+    when v_columns is null then format('pg_catalog.row_to_json(%I.*)', row_expression.alias)
+    else format('(select pg_catalog.row_to_json(r.*) from (select %s) as r)', v_columns)
   end;
 end;
 $$;

@@ -6,7 +6,7 @@ declare
   v_columns text := event.row_columns(relation, alias, names, types);
 begin
   -- Listed rather than as "alias.*", where that has a column more than these.
-  return format('(select row_to_json(r.*) from (select %s) as r)', coalesce(v_columns, (
+  return format('(select pg_catalog.row_to_json(r.*) from (select %s) as r)', coalesce(v_columns, (
     select string_agg(format('%1$I.%2$I as %2$I', alias, c.name), ', ' order by c.place)
     from event.relation_columns(relation, names, types) as c
   )));
