@@ -12,6 +12,8 @@ export interface ColumnInfo {
   readonly isIndexable: boolean
   /** An array or a composite type: its JSON is no text that a cast would read. */
   readonly isCompound: boolean
+  /** The operator by which an index finds it, with its schema if that may be another than PostgreSQL's own. */
+  readonly equals: string
 }
 
 /**
@@ -118,6 +120,14 @@ const relationSql = `
      select array_agg(a.attname::text order by a.attnum) filter (where a.may_select) as names,
             array_agg(a.attname::text order by a.attnum) filter (where not a.may_select) as hidden,
             json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'isCompound', t.typcategory in ('A', 'C'),
+              'equals', coalesce((
+                select format('operator(%I.%s)', s.nspname, e.oprname)
+                  from pg_opclass as k
+                  join pg_am as m on m.oid = k.opcmethod and m.amname = 'btree'
+                  join pg_amop as p on p.amopfamily = k.opcfamily and p.amoplefttype = t.oid and p.amoprighttype = t.oid and p.amopstrategy = 3
+                  join pg_operator as e on e.oid = p.amopopr
+                  join pg_namespace as s on s.oid = e.oprnamespace
+                 where k.opcintype = t.oid and k.opcdefault and t.typnamespace <> 'pg_catalog'::regnamespace), '='),
               'isIndexable', (t.typtype = 'e' or t.typname = any ($2))
                 and coalesce((select l.collisdeterministic from pg_collation as l where l.oid = a.attcollation), true))
               order by a.attnum) filter (where a.may_select) as columns

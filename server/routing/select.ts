@@ -49,9 +49,11 @@ export function selectByKeys(
   const values: string[] = []
   const each = `json_array_elements(${argument(values, `[${keys.join(',')}]`)}::json) as k (key)`
   const parts = keyParts(relation, 'k.key')
-  const joined = parts.map(({ name, part }) => `${name} = ${part}`)
+  const joined = parts.map(({ name, equals, part }) => `${name} ${equals} ${part}`)
   // Whatever the planner thinks of how many keys there are, it finds them by the primary key.
-  const found = parts.map(({ name, part }) => `${name} = any (array(select ${part} from ${each}))`)
+  const found = parts.map(
+    ({ name, equals, part }) => `${name} ${equals} any (array(select ${part} from ${each}))`,
+  )
   const where = query?.where ? [predicateSql(query.where, relation, values)] : []
   return {
     text: `select ${columns} from ${each} join ${relation.sqlName} as t on ${joined.join(' and ')} where ${[...found, ...where].join(' and ')}`,
@@ -63,17 +65,19 @@ export function selectByKeys(
 export function selectByKey(relation: RelationInfo, columns: string, key: KeyText): Select {
   const values: string[] = []
   const value = argument(values, key)
-  const parts = keyParts(relation, `${value}::json`).map(({ name, part }) => `${name} = ${part}`)
+  const parts = keyParts(relation, `${value}::json`).map(
+    ({ name, equals, part }) => `${name} ${equals} ${part}`,
+  )
   const condition = [...parts, `${relation.keyExpression} = ${value}`].join(' and ')
   return { text: `select ${columns} from ${relation.sqlName} as t where ${condition}`, values }
 }
 
-/** SQL of each key column, and of its value in the JSON of a key. */
-function keyParts(relation: RelationInfo, key: string): { name: string; part: string }[] {
-  return relation.keyColumns.map((column, i) => ({
-    name: `t.${quote(column)}`,
-    part: fromJson(`(${key}->${i})`, columnOf(relation, column)),
-  }))
+/** SQL of each key column, of the operator that finds it, and of its value in the JSON of a key. */
+function keyParts(relation: RelationInfo, key: string): { name: string; equals: string; part: string }[] {
+  return relation.keyColumns.map((column, i) => {
+    const info = columnOf(relation, column)
+    return { name: `t.${quote(column)}`, equals: info.equals, part: fromJson(`(${key}->${i})`, info) }
+  })
 }
 
 /** SQL that makes a value of a column's type of one of type json, encoded as in the change log. */
