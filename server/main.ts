@@ -275,7 +275,7 @@ async function serve(
   return {
     database: options.database,
     pool: pools.app,
-    sessions: new Sessions(pools.app),
+    sessions: new Sessions(pools.encoding),
     metrics: metrics.registry,
     health: () => ({
       status: closing || farewell.isBegun ? 'draining' : reader.isConnected ? 'ok' : 'unavailable',
