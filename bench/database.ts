@@ -47,7 +47,7 @@ export async function openDatabase(say: (message: string) => void): Promise<Benc
     const user = `${name}_server`
     const password = randomBytes(16).toString('hex')
     await first.query(`create role ${role} nologin; create role ${group} nologin role ${role};
-      create role ${user} login noinherit bypassrls password '${password}'; grant ${role}, pg_read_all_data to ${user}`)
+      create role ${user} login noinherit bypassrls password '${password}'; grant ${role} to ${user}`)
     endings.push(() => first.query(`drop role ${user}; drop role ${role}; drop role ${group}`))
     await first.query(`create database ${name}`)
     endings.push(() => first.query(`drop database ${name} with (force)`))
@@ -56,6 +56,7 @@ export async function openDatabase(say: (message: string) => void): Promise<Benc
     const admin = await connect(url.href, endings)
     await migrate(admin)
     await admin.query('select event.grant_server($1)', [user])
+    await admin.query(`alter default privileges in schema public grant select on tables to ${user}`)
     const serverUrl = new URL(url)
     serverUrl.username = user
     serverUrl.password = password
