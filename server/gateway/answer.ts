@@ -29,7 +29,7 @@ export async function mapLimited<T, U>(
   const worker = async () => {
     for (const [i, item] of entries) results[i] = await work(item)
   }
-  await Promise.all(Array.from({ length: limit }, worker))
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
   return results
 }
 
