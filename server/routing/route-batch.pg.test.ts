@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { inOneSnapshot, snapshotOf } from '../../test/snapshot.ts'
 import { createEncodingPool } from '../db/pool.ts'
 import { readLog } from '../log/read-log.ts'
 import { define } from './definition.ts'
@@ -66,7 +67,7 @@ async function following(...subscriptions: Subscription[]) {
   for (const subscription of subscriptions)
     for (const sub of people) {
       const definition = await define(pool, subscription, { role, claims: { sub } })
-      const [keys] = await reading((client) => readShown(client, [definition]))
+      const [keys] = await inOneSnapshot(pool, (client) => readShown(client, [definition]))
       const window = hasWindow(definition) ? { query: queryOf(definition), keys: keys ?? new Set() } : null
       const feed: Feed = { definition, followers: new Set([sub]), window }
       routes.add(feed)
@@ -78,7 +79,7 @@ async function following(...subscriptions: Subscription[]) {
     async after(...statements: string[]): Promise<{ asked: Asked[]; told: Record<string, number> }> {
       const from = await snapshotOf(admin)
       for (const statement of statements) await admin.query(statement)
-      return reading(async (client) => {
+      return inOneSnapshot(pool, async (client) => {
         const to = await snapshotOf(client)
         const { transactions } = await readLog(
           client,
@@ -109,21 +110,6 @@ async function following(...subscriptions: Subscription[]) {
       })
     },
   }
-}
-
-async function reading<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query('begin isolation level repeatable read')
-    return await work(client)
-  } finally {
-    await client.query('rollback')
-    client.release()
-  }
-}
-
-async function snapshotOf(client: pg.ClientBase): Promise<string> {
-  return (await client.query('select pg_current_snapshot()::text as now')).rows[0].now
 }
 
 /** Notes what is asked, but for savepoints, which ask nothing. */

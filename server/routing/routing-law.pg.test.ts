@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Row } from '../../shared/change.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts'
+import { inOneSnapshot, snapshotOf } from '../../test/snapshot.ts'
 import { createEncodingPool } from '../db/pool.ts'
 import { readLog } from '../log/read-log.ts'
 import type { Definition } from './definition.ts'
@@ -99,21 +100,6 @@ const statement = fc.oneof(
 )
 const batch = fc.array(fc.array(statement, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 2 })
 
-async function reading<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query('begin isolation level repeatable read')
-    return await work(client)
-  } finally {
-    await client.query('rollback')
-    client.release()
-  }
-}
-
-async function snapshotOf(client: pg.ClientBase): Promise<string> {
-  return (await client.query('select pg_current_snapshot()::text as now')).rows[0].now
-}
-
 /** As a client holds them: by key, and of a column only that. */
 async function shownBy(client: pg.ClientBase, definition: Definition): Promise<Map<string, Row>> {
   const { relation, sight } = definition
@@ -146,7 +132,7 @@ async function follow(): Promise<{ feed: WindowFeed; held: Map<string, Row> }[]>
     subscriptions.flatMap((each) => subs.map((sub) => definitions.define(each, { role, claims: { sub } }))),
   )
   const different = new Map(all.map((each) => [JSON.stringify([each.id, each.sight.name]), each]))
-  return reading(async (client) => {
+  return inOneSnapshot(pool, async (client) => {
     const feeds = []
     for (const definition of different.values()) {
       expect(hasWindow(definition)).toBe(true)
@@ -174,7 +160,7 @@ test('whatever is written, what a feed is told of makes of what it has shown wha
         for (const transactions of batches) {
           const from = await snapshotOf(admin)
           for (const statements of transactions) await write(statements)
-          await reading((client) => routeTo(client, feeds, routes, from))
+          await inOneSnapshot(pool, (client) => routeTo(client, feeds, routes, from))
         }
       },
     ),
