@@ -28,7 +28,10 @@ class Encoder extends parser.Encoder {
  *
  * @param onInvalid is called for what is no packet: Socket.IO ends the connection that it came over, and says nothing
  */
-export function encodedJsonParser(onInvalid: () => void) {
+export function encodedJsonParser(onInvalid: () => void): {
+  readonly Encoder: typeof parser.Encoder
+  readonly Decoder: typeof parser.Decoder
+} {
   class Decoder extends parser.Decoder {
     override add(data: unknown): void {
       try {
