@@ -55,12 +55,15 @@ export interface RelationInfo {
   readonly rightsSince: string | null
 }
 
-/** SQL of what `RelationInfo.state` has for every role, over `c`, a row of pg_class, and `n`, its pg_namespace. */
-const sharedStateExpression = `concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
+/**
+ * SQL of what `RelationInfo.state` has for every role, over `c`, a row of pg_class, and `n`, its pg_namespace. Short, since feeds are
+ * found by it.
+ */
+const sharedStateExpression = `md5(concat_ws(' ', c.relname, n.nspname, event.shape(c.oid), event.excepted_columns(c.oid),
   c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, n.nspacl,
   case when c.relrowsecurity then (select event.row_security_state()) end,
   (select string_agg(a.attname || a.attacl::text, ' ' order by a.attnum) from pg_attribute as a
-    where a.attrelid = c.oid and a.attacl is not null))`
+    where a.attrelid = c.oid and a.attacl is not null)))`
 
 // Types of which equal values have one encoding only. Not numeric (1.0 = 1.00), floats (-0 = 0),
 // citext, nor text under a collation that is not deterministic.
