@@ -160,7 +160,7 @@ export class Following {
 
   /** Those that are to be asked again, also because their policies read one of these relations, of which the changes are not known. */
   takeUnsettled(unread: Iterable<number>): ReadonlySet<number> {
-    const unsettled = new Set([...this.#unsettled, ...this.#due])
+    const unsettled = new Set(this.unsettled)
     this.#unsettled.clear()
     this.#due.clear()
     for (const id of unread) for (const dependant of this.routes.dependants(id)) unsettled.add(dependant)

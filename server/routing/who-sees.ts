@@ -35,13 +35,6 @@ export async function whoSees(
   return all
 }
 
-/**
- * Around what the server asks as its own user, from which row security hides nothing: if it does, since that is not exempt any
- * more, PostgreSQL is to refuse rather than to leave rows out.
- */
-const beforeJoin = 'savepoint rowcast_join; set local row_security = off'
-const afterJoin = 'rollback to savepoint rowcast_join; release savepoint rowcast_join'
-
 /** Null if PostgreSQL refuses: it may be for the sake of one sight, or of a row that none of them gets to see. */
 async function seenByJoin(
   client: pg.ClientBase,
@@ -50,18 +43,26 @@ async function seenByJoin(
   sights: Sights,
   keys: readonly KeyText[],
 ): Promise<Map<KeyText, Sight[]> | null> {
-  await client.query(beforeJoin)
-  try {
+  return unlessRefused(client, async () => {
     const seen = new Seen(sights, keys)
     const isFound = await addFound(client, relation, join, keys, seen)
     if (!isFound) await addJoined(client, relation, join, keys, seen)
-    await client.query(afterJoin)
     return seen.byKey
-  } catch (error) {
+  })
+}
+
+/**
+ * Asks as the server's own user, from which row security hides nothing: if it does, since that is not exempt any more, PostgreSQL is
+ * to refuse rather than to leave rows out. Null if it refuses, whatever the reason.
+ */
+async function unlessRefused<T>(client: pg.ClientBase, ask: () => Promise<T>): Promise<T | null> {
+  await client.query('savepoint rowcast_join; set local row_security = off')
+  const answer = await ask().catch((error: unknown) => {
     if (!isRefusal(error)) throw error
-    await client.query(afterJoin)
     return null
-  }
+  })
+  await client.query('rollback to savepoint rowcast_join; release savepoint rowcast_join')
+  return answer
 }
 
 /** Who sees what, as it is found out. */
@@ -224,27 +225,23 @@ export async function allSeen(
     union all
     select null, a."rowcast kind", json_agg(a."rowcast key")::text from rowcast_all as a
      where a."rowcast kind" in (select s.kind from rowcast_seen as s) group by 2`
-  await client.query(beforeJoin)
-  try {
-    const { rows: found } = await client.query<{ n: string | null; kind: string; keys: string | null }>({
+  const found = await unlessRefused(client, async () => {
+    const { rows } = await client.query<{ n: string | null; kind: string; keys: string | null }>({
       text,
       values: [...told.values],
     })
-    await client.query(afterJoin)
-    const keysOf = new Map<string, KeyText[]>()
-    for (const { kind, keys } of found) if (keys !== null) keysOf.set(kind, JSON.parse(keys) as KeyText[])
-    const seen = sights.all.map(() => new Set<KeyText>())
-    for (const { n, kind, keys } of found) {
-      if (keys !== null) continue
-      for (const set of n === null ? seen : seen.slice(Number(n) - 1, Number(n)))
-        for (const key of keysOf.get(kind) ?? []) set.add(key)
-    }
-    return seen
-  } catch (error) {
-    if (!isRefusal(error)) throw error
-    await client.query(afterJoin)
-    return null
+    return rows
+  })
+  if (!found) return null
+  const keysOf = new Map<string, KeyText[]>()
+  for (const { kind, keys } of found) if (keys !== null) keysOf.set(kind, JSON.parse(keys) as KeyText[])
+  const seen = sights.all.map(() => new Set<KeyText>())
+  for (const { n, kind, keys } of found) {
+    if (keys !== null) continue
+    for (const set of n === null ? seen : seen.slice(Number(n) - 1, Number(n)))
+      for (const key of keysOf.get(kind) ?? []) set.add(key)
   }
+  return seen
 }
 
 /** The rows in question, of which PostgreSQL is to make a table before anything else. */
