@@ -19,7 +19,9 @@ export interface Bench {
 }
 
 export interface Outcome {
-  /** Of the PostgreSQL that it ran on. */
-  readonly postgresql: string
+  /** Of the PostgreSQL that it ran on, if it needs one. */
+  readonly postgresql?: string
+  /** Of what it compares with, by name. */
+  readonly versions?: Readonly<Record<string, string>>
   readonly figures: readonly Figure[]
 }

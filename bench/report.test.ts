@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { atLeast, atMost, figure, hasMissed, textOf, type Report } from './report.ts'
+import { atLeast, atMost, figure, hasMissed, reportOf, textOf, type Report } from './report.ts'
 
 const report = (...figures: Report['figures']): Report => ({
   name: 'any',
@@ -21,6 +21,13 @@ test('one missed target is enough', () => {
   const [met, missed, free] = [atMost('a', 1, '', 2), atMost('b', 3, '', 2), figure('c', 9, '')]
   expect(hasMissed(report(met, free))).toBe(false)
   expect(hasMissed(report(met, missed, free))).toBe(true)
+})
+
+test('a report names what it ran on and what it compares with, and no database if there was none', () => {
+  const { machine, figures } = report()
+  const names = (outcome: object) => Object.keys(reportOf('any', machine, { figures, ...outcome }).versions)
+  expect(names({ postgresql: '18.4' })).toEqual(['rowcast', 'node', 'postgresql', 'socket.io'])
+  expect(names({ versions: { zustand: '5.1.0' } })).toEqual(['rowcast', 'node', 'socket.io', 'zustand'])
 })
 
 test('a person sees where it was measured, each figure, and what was missed', () => {

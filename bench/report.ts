@@ -61,14 +61,24 @@ export function thisMachine(): Machine {
   }
 }
 
-export function reportOf(name: string, machine: Machine, { postgresql, figures }: Outcome): Report {
+export function reportOf(
+  name: string,
+  machine: Machine,
+  { postgresql, versions: others, figures }: Outcome,
+): Report {
   const versions = {
     rowcast: versionIn(new URL('../package.json', import.meta.url)),
     node: process.versions.node,
-    postgresql,
-    'socket.io': versionIn(createRequire(import.meta.url).resolve('socket.io/package.json')),
+    ...(postgresql !== undefined && { postgresql }),
+    'socket.io': versionOf('socket.io'),
+    ...others,
   }
   return { name, machine, versions, figures }
+}
+
+/** Of a library that is installed. */
+export function versionOf(library: string): string {
+  return versionIn(createRequire(import.meta.url).resolve(`${library}/package.json`))
 }
 
 function versionIn(file: URL | string): string {
