@@ -1,11 +1,11 @@
 import { usersPerChannel } from './access/setting.ts'
 import { World, type Connected, type Delays, type Measured } from './access/world.ts'
-import type { Bench, BenchContext } from './bench.ts'
-import { now } from './clock.ts'
-import { openDatabase } from './database.ts'
-import { Processes } from './processes.ts'
-import { quantile } from './quantile.ts'
-import { atLeast, atMost, figure, type Figure } from './report.ts'
+import type { Bench, BenchContext } from './suite/bench.ts'
+import { now } from './suite/clock.ts'
+import { openDatabase } from './suite/database.ts'
+import { Processes } from './suite/processes.ts'
+import { quantile } from './suite/quantile.ts'
+import { atLeast, atMost, figure, type Figure } from './suite/report.ts'
 
 /** Row-level security on live changes: each client is another user, and each change concerns twenty of them. */
 export const access: Bench = {

@@ -1,8 +1,8 @@
 import pg from 'pg'
-import type { Bench } from './bench.ts'
-import { openDatabase, type BenchDatabase } from './database.ts'
-import { quantile } from './quantile.ts'
-import { figure, type Figure } from './report.ts'
+import type { Bench } from './suite/bench.ts'
+import { openDatabase, type BenchDatabase } from './suite/database.ts'
+import { quantile } from './suite/quantile.ts'
+import { figure, type Figure } from './suite/report.ts'
 
 const writers = 32
 /** After one that does not count. */

@@ -1,13 +1,13 @@
 import type pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bench, BenchContext } from './bench.ts'
-import { openDatabase, type BenchDatabase } from './database.ts'
-import { Processes } from './processes.ts'
-import { quantile } from './quantile.ts'
+import type { Bench, BenchContext } from './suite/bench.ts'
+import { openDatabase, type BenchDatabase } from './suite/database.ts'
+import { Processes } from './suite/processes.ts'
+import { quantile } from './suite/quantile.ts'
 import type { StartOptions } from './reconnect/clients-process.ts'
-import { atMost, figure, type Figure } from './report.ts'
-import type { ServeOptions } from './server-process.ts'
-import type { Usage } from './usage.ts'
+import { atMost, figure, type Figure } from './suite/report.ts'
+import type { ServeOptions } from './sides/rowcast-server.ts'
+import type { Usage } from './suite/usage.ts'
 
 const fullClients = 5_000
 const fullChanges = 1_000
@@ -43,7 +43,7 @@ async function measure(
     insert into team select n, 'team ' || n from generate_series(0, 99) as n;
     insert into item select n, n % 100, n, repeat('x', 50) from generate_series(1, 10000) as n;
     select event.track('item'); select event.track('team')`)
-  const program = new URL('server-process.ts', import.meta.url)
+  const program = new URL('sides/rowcast-server.ts', import.meta.url)
   const first = processes.start('the first server', program)
   const port = await first.ask<number>('serve', { database: serverUrl, role } satisfies ServeOptions)
   const driver = processes.start('clients', new URL('reconnect/clients-process.ts', import.meta.url))

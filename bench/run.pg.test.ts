@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { testServer } from '../test/server.ts'
-import type { Report } from './report.ts'
+import type { Report } from './suite/report.ts'
 
 const program = fileURLToPath(new URL('run.ts', import.meta.url))
 

@@ -5,11 +5,11 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { resolve } from 'node:path'
 import { textTable } from '../server/cli/text-table.ts'
 import { access } from './access.ts'
-import type { Bench } from './bench.ts'
+import type { Bench } from './suite/bench.ts'
 import { capture } from './capture.ts'
 import { reconnect } from './reconnect.ts'
 import { sessions } from './sessions.ts'
-import { hasMissed, reportOf, textOf, thisMachine } from './report.ts'
+import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
 const benches: readonly Bench[] = [access, capture, reconnect, sessions]
 

@@ -1,9 +1,9 @@
 import { createPools } from '../server/db/pools.ts'
 import { define } from '../server/routing/definition.ts'
 import { SessionStore, type SessionKey } from '../server/session/session-store.ts'
-import type { Bench } from './bench.ts'
-import { openDatabase } from './database.ts'
-import { figure, type Figure } from './report.ts'
+import type { Bench } from './suite/bench.ts'
+import { openDatabase } from './suite/database.ts'
+import { figure, type Figure } from './suite/report.ts'
 
 const fullCount = 5_000
 

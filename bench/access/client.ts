@@ -11,7 +11,7 @@ import {
 } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { Acknowledger } from '../../client/core/acknowledger.ts'
-import { now } from '../clock.ts'
+import { now } from '../suite/clock.ts'
 import type { Arrival } from './judge.ts'
 import { changeIn, channelOf } from './setting.ts'
 

@@ -1,6 +1,6 @@
 import type { Subscription } from '../../shared/subscription.ts'
 import { answerParent } from '../../test/child.ts'
-import { usage } from '../usage.ts'
+import { usage } from '../suite/usage.ts'
 import { AccessClient } from './client.ts'
 import { judge, type Arrival, type Commit, type Revocation, type Verdict } from './judge.ts'
 import { channelOf } from './setting.ts'

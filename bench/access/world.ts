@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Child } from '../../test/child.ts'
-import { now } from '../clock.ts'
-import type { BenchDatabase } from '../database.ts'
-import type { Processes } from '../processes.ts'
-import type { ServeOptions } from '../server-process.ts'
-import type { Usage } from '../usage.ts'
+import { now } from '../suite/clock.ts'
+import type { BenchDatabase } from '../suite/database.ts'
+import type { Processes } from '../suite/processes.ts'
+import type { ServeOptions } from '../sides/rowcast-server.ts'
+import type { Usage } from '../suite/usage.ts'
 import type { ConnectOptions, Period, Truth } from './clients-process.ts'
 import type { Commit, Revocation, Verdict } from './judge.ts'
 import { channelOf, policy, setupSql, usersPerChannel } from './setting.ts'
@@ -51,7 +51,7 @@ export class World {
     const { admin, role, group, url, serverUrl } = database
     const channels = channelOf(users)
     await admin.query(setupSql(role, group, channels))
-    const server = processes.startServer('server', new URL('../server-process.ts', import.meta.url))
+    const server = processes.startServer('server', new URL('../sides/rowcast-server.ts', import.meta.url))
     const writer = processes.start('writer', new URL('writer-process.ts', import.meta.url))
     const clients = Array.from({ length: clientProcesses }, (_, i) =>
       processes.start(`clients ${i}`, new URL('clients-process.ts', import.meta.url)),

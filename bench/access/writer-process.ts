@@ -1,7 +1,8 @@
 import pg from 'pg'
 import { answerParent } from '../../test/child.ts'
-import { now } from '../clock.ts'
-import { usage } from '../usage.ts'
+import { now } from '../suite/clock.ts'
+import { evenly } from '../suite/evenly.ts'
+import { usage } from '../suite/usage.ts'
 import type { Commit, Revocation } from './judge.ts'
 import { bodyOf, channelOf, channelOfFirstMessage, messagesPerChannel } from './setting.ts'
 
@@ -85,27 +86,17 @@ function nextChange(channels: number): {
 async function write({ changes, perSecond, channels }: WriteOptions): Promise<Commit[]> {
   const commits: Commit[] = []
   const idle = clients.slice(0, connections)
-  const startAt = now()
-  let begun = 0
-  return new Promise((resolve, reject) => {
-    const work = () => {
-      while (begun < changes && idle.length > 0 && now() >= startAt + (begun / perSecond) * 1000) {
-        const client = idle.pop()
-        if (!client) return
-        const dueAt = startAt + (begun++ / perSecond) * 1000
-        const { commit, query } = nextChange(channels)
-        const issuedAt = now()
-        client.query(query).then(() => {
-          commits.push({ ...commit, dueAt, issuedAt, at: now() })
-          idle.push(client)
-          if (commits.length < changes) return work()
-          clearInterval(timer)
-          resolve(commits)
-        }, reject)
-      }
-    }
-    const timer = setInterval(work, 1)
-  })
+  const commitNext = async (_: number, dueAt: number) => {
+    const client = idle.pop()
+    if (!client) throw new Error('more is under way than there are connections')
+    const { commit, query } = nextChange(channels)
+    const issuedAt = now()
+    await client.query(query)
+    commits.push({ ...commit, dueAt, issuedAt, at: now() })
+    idle.push(client)
+  }
+  await evenly(changes, perSecond, commitNext, connections)
+  return commits
 }
 
 /** Takes users out of their channels, one after the other at an even pace. */

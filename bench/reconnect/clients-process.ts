@@ -2,7 +2,7 @@ import { io, type Socket } from 'socket.io-client'
 import { defaultPath, protocolVersion, type Attached, type Reply } from '../../shared/protocol.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { answerParent } from '../../test/child.ts'
-import { usage } from '../usage.ts'
+import { usage } from '../suite/usage.ts'
 
 // Clients that all come back at once.
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, loadavg, totalmem, type, release } from 'node:os'
-import { textTable } from '../server/cli/text-table.ts'
+import { textTable } from '../../server/cli/text-table.ts'
 import type { Outcome } from './bench.ts'
 
 export interface Figure {
@@ -67,7 +67,7 @@ export function reportOf(
   { postgresql, versions: others, figures }: Outcome,
 ): Report {
   const versions = {
-    rowcast: versionIn(new URL('../package.json', import.meta.url)),
+    rowcast: versionIn(new URL('../../package.json', import.meta.url)),
     node: process.versions.node,
     ...(postgresql !== undefined && { postgresql }),
     'socket.io': versionOf('socket.io'),

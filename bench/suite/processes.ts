@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Child } from '../test/child.ts'
+import { Child } from '../../test/child.ts'
 import type { BenchContext } from './bench.ts'
 
 /** The processes of a bench. Disposing them ends all. */

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
-import { createRowcast } from '../server/index.ts'
-import { answerParent } from '../test/child.ts'
-import { usage } from './usage.ts'
+import { createRowcast } from '../../server/index.ts'
+import { answerParent } from '../../test/child.ts'
+import { usage } from '../suite/usage.ts'
 
 // A Rowcast server as an application would have it. Clients say who they are, and are believed.
 

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { migrate } from '../server/db/migrate.ts'
-import { startEmbeddedPostgres } from '../server/embedded/embedded-postgres.ts'
+import { migrate } from '../../server/db/migrate.ts'
+import { startEmbeddedPostgres } from '../../server/embedded/embedded-postgres.ts'
 
 /** A migrated database of a bench's own. Disposing it drops it, with the role. */
 export interface BenchDatabase extends AsyncDisposable {

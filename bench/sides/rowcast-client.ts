@@ -1,0 +1,55 @@
+import { createClient, type Client } from '../../client/core/index.ts'
+import type { Row } from '../../shared/change.ts'
+import type { Subscription } from '../../shared/subscription.ts'
+import { answerParent } from '../../test/child.ts'
+import { usage } from '../suite/usage.ts'
+import { Arrivals } from './arrivals.ts'
+
+// Pages without a browser: real clients with real stores, each a session of its own. The first of them is watched.
+
+export interface OpenOptions {
+  readonly url: string
+  readonly subscription: Subscription
+  /** Default: 1. */
+  readonly clients?: number
+}
+
+const clients: Client[] = []
+const arrivals = new Arrivals()
+
+/** Resolves when all show what there is. */
+async function open({ url, subscription, clients: count = 1 }: OpenOptions): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      const client = createClient({ url, auth: { sub: clients.length }, session: 'page' })
+      if (clients.push(client) === 1) watch(client, subscription.relation)
+      const followed = client.follow(subscription)
+      await new Promise<void>((resolve, reject) => {
+        followed.subscribe(() => {
+          const { status, error } = followed.getSnapshot()
+          if (status === 'ready') resolve()
+          else if (status === 'error') reject(error)
+        })
+      })
+    }),
+  )
+}
+
+let held: ReadonlyMap<string, Row> = new Map()
+
+function watch(client: Client, relation: string): void {
+  client.store.subscribe(({ relations }) => {
+    const rows = relations.get(relation)
+    if (!rows || rows === held) return
+    held = rows
+    arrivals.note(rows.size)
+  })
+}
+
+answerParent({
+  open,
+  arrivals: () => arrivals.take(),
+  until: (rows: number) => arrivals.until(rows),
+  rows: () => [...held.values()],
+  usage,
+})
