@@ -86,21 +86,31 @@ function versionIn(file: URL | string): string {
 }
 
 /** The report for a person. */
-export function textOf({ machine, versions, figures }: Report): string {
-  const of = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  const rows = figures.map(({ name, value, unit, target, met }) => [
+export function textOf(report: Report): string {
+  const rows = rowsOf(report).map(([name = '', value = '', ...rest]) => [name, value.padStart(10), ...rest])
+  return [...conditionsOf(report), '', textTable([['', '', '', 'target', ''], ...rows])].join('\n')
+}
+
+/** On what it was measured, and of what. */
+export function conditionsOf({ machine, versions }: Report): readonly [machine: string, versions: string] {
+  const { cpu, cores, memoryGb, system, loadBefore } = machine
+  return [
+    `${cpu}, ${cores} cores, ${memoryGb} GB, ${system}; load before: ${loadBefore}`,
+    Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+  ]
+}
+
+/** Of each figure its name, value, unit, target and whether it was met. */
+export function rowsOf({ figures }: Report): readonly (readonly string[])[] {
+  return figures.map(({ name, value, unit, target, met }) => [
     name,
-    value.toLocaleString('en', { maximumFractionDigits: 3 }).padStart(10),
+    value.toLocaleString('en', { maximumFractionDigits: 3 }),
     unit,
     target ?? '',
     met === null ? '' : met ? 'met' : 'MISSED',
   ])
-  return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}; load before: ${machine.loadBefore}`,
-    of.join(', '),
-    '',
-    textTable([['', '', '', 'target', ''], ...rows]),
-  ].join('\n')
 }
 
 export function hasMissed({ figures }: Report): boolean {
