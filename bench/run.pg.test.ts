@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -48,4 +49,14 @@ test('a bench prints one object: what was measured, where, and of what', async (
     report.figures.filter(({ target }) => target !== null),
     stderr,
   ).toMatchObject([{ name: 'deliveries missing, wrong or forbidden', value: 0, met: true }])
+})
+
+test('each has its place on the page that claims its figures', async () => {
+  const { stdout } = await bench()
+  const names = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' ')[0])
+  const page = await readFile(new URL('../docs/benchmarks.md', import.meta.url), 'utf8')
+  for (const name of names) expect(page).toContain(`<!-- figures: ${name} -->`)
 })
