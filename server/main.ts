@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client'
 import { Server } from 'socket.io'
 import { defaultPath } from '../shared/protocol.ts'
 import { ensureInstalled } from './db/installation.ts'
+import { EventLoopDelay } from './event-loop-delay.ts'
 import { createPools, snapshotConnections, type Pools } from './db/pools.ts'
 import type { Database } from './db/pool.ts'
 import { AccessWatch } from './gateway/access-watch.ts'
@@ -32,6 +33,7 @@ import { SessionStore, type SessionOptions } from './session/session-store.ts'
 import { SessionUpkeep } from './session/session-upkeep.ts'
 import { Sessions } from './session/sessions.ts'
 import { waitableMs } from './waitable-ms.ts'
+import { watchAll } from './watch-all.ts'
 
 export interface RowcastOptions {
   /** A connection string or node-postgres's options. Default: the environment variable `DATABASE_URL`. */
@@ -187,6 +189,7 @@ async function serve(
     limits,
     readers: new SnapshotReaders(pools.snapshots, snapshotConnections),
     logger,
+    metrics,
     wake: () => reader.wake(),
     hasChanged: (relationId) => access.checkNow(relationId),
     redefine: (refused) => access.redefine(refused),
@@ -212,6 +215,7 @@ async function serve(
     verify: (client, relationIds) => access.verify(client, relationIds),
     settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
     wake,
+    metrics,
   })
   const reader = new LogReader({
     database: options.database,
@@ -220,10 +224,14 @@ async function serve(
     decisiveIds: () => following.routes.decisiveIds,
     isAwaited: () => welcome.isAwaited,
     ...(options.readAtOnce && { bounds: options.readAtOnce }),
-    deliver: (pass) => broadcast.deliver(pass),
+    deliver: async (pass) => {
+      await broadcast.deliver(pass)
+      metrics.handedOn(pass)
+    },
     welcome: (pass) => welcome.begin(pass),
     onEpoch: () => gateway.restartAll(),
     onAway: () => broadcast.pause(),
+    onFailure: () => metrics.passFailed(),
     onGap: () => gateway.restartAll(),
   })
   const gateway = new Gateway({
@@ -248,7 +256,10 @@ async function serve(
     onEnd,
     onListening: () => void upkeep.run(),
   })
+  const eventLoop = new EventLoopDelay()
+  watchAll(metrics, { following, reader, logUpkeep, pools, eventLoop })
   await reader.start()
+  eventLoop.start()
   upkeep.start()
   logUpkeep.start()
   access.start()
@@ -270,6 +281,7 @@ async function serve(
       .leave()
       .catch((error: unknown) => logger.warn({ err: error }, 'could not say that the server ends'))
     await pools.close()
+    eventLoop.stop()
     logger.info('closed')
   }
   return {

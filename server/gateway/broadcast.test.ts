@@ -38,8 +38,13 @@ const pass = (key: string): Pass => ({
   exportSnapshot: () => Promise.reject(new Error('not needed')),
 })
 
-function broadcastOf(parts: Pick<BroadcastParts, 'io' | 'following'> & Partial<BroadcastParts>): Broadcast {
+function broadcastOf({
+  io,
+  ...parts
+}: Pick<BroadcastParts, 'io' | 'following'> & Partial<BroadcastParts>): Broadcast {
   return new Broadcast({
+    io: Object.assign(io, { of: () => ({ adapter: { rooms: new Map() } }) }),
+    metrics: { sent: () => undefined },
     fallBehind: () => undefined,
     expire: () => undefined,
     verify: () => Promise.resolve(),

@@ -2,6 +2,7 @@ import { formatPosition } from '../../shared/position.ts'
 import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import type { LogTransaction } from '../log/read-log.ts'
+import type { Metrics } from '../metrics.ts'
 import { encodeBatch } from '../routing/encode-batch.ts'
 import type { Feed } from '../routing/feed.ts'
 import { routeBatch, WindowsUnreadable } from '../routing/route-batch.ts'
@@ -32,6 +33,7 @@ export interface BroadcastParts {
   readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
   /** Brings the next pass about. */
   readonly wake: () => void
+  readonly metrics: Pick<Metrics, 'sent'>
 }
 
 /** Sends what a pass found to the sessions that it concerns. */
@@ -49,12 +51,12 @@ export class Broadcast {
   pause(): void {
     if (this.#isPaused) return
     this.#isPaused = true
-    this.#parts.io.to(liveRoom).emit('catch_up', new EncodedJson('{}'))
+    this.#tellLive('catch_up', new EncodedJson('{}'))
   }
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
-    const { io, following, fallBehind, verify } = this.#parts
+    const { io, following, fallBehind, verify, metrics } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     const concerned = this.#concernedBy(pass)
     // What is found out of date is asked for again before it is routed.
@@ -83,8 +85,10 @@ export class Broadcast {
     for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
     for (const { audiences, message } of messages) {
       const connections = audiences.flatMap((audience) => [...audience.connections])
-      for (const connection of connections) connection.count(message)
+      let live = 0
+      for (const connection of connections) if (connection.count(message)) live++
       io.to(audiences.map((audience) => audience.room)).emit('batch', message)
+      metrics.sent('batch', live, message.bytes)
       for (const connection of connections)
         if (!connection.isLive) connection.keep(message)
         else if (connection.isSlow) fallBehind(connection, pass.to)
@@ -186,6 +190,12 @@ export class Broadcast {
     const now = performance.now()
     if (now - this.#lastProgressAt < everyMs) return
     this.#lastProgressAt = now
-    this.#parts.io.to(liveRoom).emit('progress', new EncodedJson(JSON.stringify({ to })))
+    this.#tellLive('progress', new EncodedJson(JSON.stringify({ to })))
+  }
+
+  #tellLive(event: 'catch_up' | 'progress', message: EncodedJson): void {
+    const { io, metrics } = this.#parts
+    io.to(liveRoom).emit(event, message)
+    metrics.sent(event, io.of('/').adapter.rooms.get(liveRoom)?.size ?? 0, message.bytes)
   }
 }

@@ -62,6 +62,8 @@ export class Audience {
   }
 }
 
+type OnSent = (event: keyof ServerToClientEvents, message: EncodedJson) => void
+
 /** Something that a connection is yet to follow. */
 export interface Pending {
   readonly definition: Definition
@@ -91,6 +93,7 @@ export class Connection {
   #audience: Audience
   #renewed: Promise<unknown> = Promise.resolve()
   readonly #maxBufferedBytes: number
+  readonly #onSent: OnSent
   #missing: Missing | undefined
   /** The client holds back what comes, up to the next `progress`. */
   #isHoldingBack = true
@@ -101,13 +104,23 @@ export class Connection {
   #backlog: EncodedJson[] | undefined
   #backlogBytes = 0
 
-  /** @param maxBufferedBytes what may wait for this connection, in its backlog or on its way to the socket */
-  constructor(socket: GatewaySocket, session: LiveSession, missing: Missing, maxBufferedBytes: number) {
+  /**
+   * @param maxBufferedBytes what may wait for this connection, in its backlog or on its way to the socket
+   * @param onSent told of each message that is for this connection alone
+   */
+  constructor(
+    socket: GatewaySocket,
+    session: LiveSession,
+    missing: Missing,
+    maxBufferedBytes: number,
+    onSent: OnSent = () => undefined,
+  ) {
     this.socket = socket
     this.session = session
     this.outbox = new Outbox(socket)
     this.#missing = missing
     this.#maxBufferedBytes = maxBufferedBytes
+    this.#onSent = onSent
     session.connections.add(this)
     this.#audience = session.audienceOf(socket.data.identity)
     this.#audience.connections.add(this)
@@ -150,6 +163,11 @@ export class Connection {
     return this.outbox.bytes > this.#maxBufferedBytes
   }
 
+  /** What waits for it, on its way to the socket or in its backlog, in characters. */
+  get bufferedCharacters(): number {
+    return this.outbox.bytes + this.#backlogBytes
+  }
+
   /** It has taken off enough of what was sent to be sent more. Far less than is allowed: heartbeats wait behind it. */
   get isDrained(): boolean {
     return this.outbox.bytes <= this.#maxBufferedBytes / 4
@@ -166,11 +184,13 @@ export class Connection {
     this.outbox.add(message.text.length)
     const encoded: { emit(event: string, message: EncodedJson): unknown } = this.socket
     encoded.emit(event, message)
+    this.#onSent(event, message)
   }
 
-  /** A message that its rooms are about to be sent. */
-  count(message: EncodedJson): void {
+  /** A message that its rooms are about to be sent. False if it is not in them. */
+  count(message: EncodedJson): boolean {
     if (this.isLive) this.outbox.add(message.text.length)
+    return this.isLive
   }
 
   /** A batch that concerns the session while this connection is out of its room. */

@@ -6,9 +6,14 @@ import * as parser from 'socket.io-parser'
  */
 export class EncodedJson {
   readonly text: string
+  #bytes: number | undefined
 
   constructor(text: string) {
     this.text = text
+  }
+
+  get bytes(): number {
+    return (this.#bytes ??= Buffer.byteLength(this.text))
   }
 }
 

@@ -47,8 +47,16 @@ export class Following {
     return this.#feeds.get(nameOf(definition))?.window?.keys.size ?? 0
   }
 
+  get feedCount(): number {
+    return this.#feeds.size
+  }
+
   get feeds(): Iterable<Feed<Audience>> {
     return this.#feeds.values()
+  }
+
+  get relationCount(): number {
+    return this.#relations.size
   }
 
   /** The relations that anybody follows. */

@@ -79,8 +79,17 @@ export class Gateway {
     parts.io.use(this.#counted(identify(parts.authenticate, parts.logger)))
     parts.io.use(this.#counted((socket, next) => next(this.#usages.enter(socket))))
     parts.io.on('connection', (socket) => this.#serve(socket))
-    parts.metrics.watch('rowcast_connections', 'Attached connections', () => this.connectionCount)
-    parts.metrics.watch('rowcast_sessions', 'Sessions with attached connections', () => this.sessionCount)
+    const { metrics } = parts
+    metrics.watch('rowcast_connections', 'Attached connections', () => this.connectionCount)
+    metrics.watch('rowcast_sessions', 'Sessions with attached connections', () => this.sessionCount)
+    metrics.watch('rowcast_subscriptions', 'Subscriptions of attached connections', () =>
+      this.#sum(({ wanted }) => wanted.size),
+    )
+    metrics.watch(
+      'rowcast_buffered_characters',
+      'What waits to be taken off by clients, of all connections together',
+      () => this.#sum(({ bufferedCharacters }) => bufferedCharacters),
+    )
   }
 
   get connectionCount(): number {
@@ -89,6 +98,12 @@ export class Gateway {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  #sum(figureOf: (connection: Connection) => number): number {
+    let sum = 0
+    for (const connection of this.#connections.values()) sum += figureOf(connection)
+    return sum
   }
 
   /** Every client starts anew: what it has seen may never have happened. */
@@ -203,7 +218,10 @@ export class Gateway {
       }
       const session = this.#sessions.get(key.id) ?? new LiveSession(key.id)
       this.#sessions.set(key.id, session)
-      const connection = new Connection(socket, session, missing, this.#parts.maxBufferedBytes)
+      const { maxBufferedBytes, metrics } = this.#parts
+      const connection = new Connection(socket, session, missing, maxBufferedBytes, (event, { bytes }) =>
+        metrics.sent(event, 1, bytes),
+      )
       this.#connections.set(socket, connection)
       const mayGoOn = goingOnFrom(missing)
       for (const { subscription, held, definition } of defined) {

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import { isRefusal } from '../db/failures.ts'
+import type { Metrics } from '../metrics.ts'
 import { readStates, type RelationInfo } from '../routing/catalogue.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Feed } from '../routing/feed.ts'
@@ -23,6 +24,7 @@ export interface Boundary {
 /** What may be read, and what to do where that is refused. */
 export interface Refusals {
   readonly limits: SnapshotLimits
+  readonly metrics: Pick<Metrics, 'snapshotRead' | 'snapshotFailed'>
   /** Looks whether the relation, or who may read it, is another than was thought, and sees to those who follow it. */
   hasChanged(relationId: number): Promise<boolean>
   /** Ends a subscription. */
@@ -43,7 +45,7 @@ export async function serve(
   connections: readonly Connection[],
   readers: readonly SnapshotReader[],
   boundary: Boundary,
-  { limits, hasChanged, end }: Refusals,
+  { limits, metrics, hasChanged, end }: Refusals,
 ): Promise<ReadonlyMap<Connection, unknown>> {
   const failed = new Map<Connection, unknown>()
   const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
@@ -78,6 +80,7 @@ export async function serve(
           )
         })
       } catch (error) {
+        metrics.snapshotFailed()
         for (const connection of told) failed.set(connection, error)
       } finally {
         replayed.resolve()
@@ -89,17 +92,22 @@ export async function serve(
       const isFollowing = (connection: Connection): boolean =>
         isWanted(connection) && connection.feeds.has(id)
       if (isAfterReplay) await replayed.promise
+      const startedAt = performance.now()
+      let rowCount = 0
       try {
         await reader.attempt(async (client) => {
           await assume(client, identity)
           const head = `{"subscription":${JSON.stringify(id)},"to":${JSON.stringify(boundary.position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[`
           for await (const { rows, isLast } of readSnapshot(client, definition, limits)) {
+            rowCount += rows.length
             const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
             await send(reader, waiting.filter(isFollowing), 'snapshot', message)
             if (!waiting.some(isFollowing)) return
           }
         }, setTimeLimit(limits.queryMs))
+        metrics.snapshotRead(rowCount, performance.now() - startedAt)
       } catch (failure) {
+        metrics.snapshotFailed()
         const error = orLimit(failure, limits)
         // What has changed since it was asked for is asked for again.
         const isFinal = isRefusal(error) && !(await hasChanged(definition.relation.id).catch(() => true))

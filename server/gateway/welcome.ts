@@ -5,6 +5,7 @@ import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { xminOf } from '../log/snapshot.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Allowance } from './allowance.ts'
@@ -30,6 +31,7 @@ export interface WelcomeParts {
   readonly readers: SnapshotReaders
   readonly limits: SnapshotLimits
   readonly logger: Logger
+  readonly metrics: Metrics
   /** Brings the next boundary about. */
   readonly wake: () => void
   /** What a connection may yet follow. */
@@ -68,6 +70,17 @@ export class Welcome {
 
   constructor(parts: WelcomeParts) {
     this.#parts = parts
+    const { metrics } = parts
+    metrics.watch(
+      'rowcast_connections_waiting',
+      'Connections that wait to be let in, or let go on, at a batch boundary',
+      () => this.#waiting.size,
+    )
+    metrics.watch(
+      'rowcast_connections_behind',
+      'Connections that have yet to take off what they were sent before they are given more',
+      () => this.#behind.size,
+    )
   }
 
   /** A connection has something to be given, at the next boundary. */
@@ -79,7 +92,9 @@ export class Welcome {
 
   /** A connection has been sent everything up to a snapshot and gets no more for now: it is given what it misses later. */
   fallBehind(connection: Connection, from: string): void {
-    if (connection.fallBehind(from)) void this.#resume(connection)
+    if (!connection.fallBehind(from)) return
+    this.#parts.metrics.fellBehind()
+    void this.#resume(connection)
   }
 
   /** A connection has got other claims: what it follows is read anew, as these see it. */
@@ -273,6 +288,7 @@ export class Welcome {
   ): Promise<void> {
     const failed = await serve(connections, readers, boundary, {
       limits: this.#parts.limits,
+      metrics: this.#parts.metrics,
       hasChanged: this.#parts.hasChanged,
       end: (connection, definition, error) => this.#end(connection, definition, error),
     })

@@ -41,6 +41,8 @@ export interface LogReaderOptions {
   onEpoch(epoch: string): void
   /** Nothing could be handed on for some seconds, for want of a database mostly. May be told more than once. */
   onAway?(): void
+  /** A pass has failed, and is repeated. */
+  onFailure?(): void
   /** What came next has been pruned before it was read, and the reader goes on from now: nobody's rows are right any more. */
   onGap(): void
   /** For tests. */
@@ -93,6 +95,7 @@ export class LogReader {
   #isWoken = false
   #wasRung = false
   #emptyPasses = 0
+  #handedOnUpTo = performance.now()
   #rouse: () => void = () => undefined
   #running: Promise<void> | undefined
 
@@ -109,6 +112,16 @@ export class LogReader {
 
   get isConnected(): boolean {
     return this.#connection !== undefined
+  }
+
+  /** It sleeps, and writers ring: nobody else of the readers of this database is rung. */
+  get hasBell(): boolean {
+    return this.#connection?.bell.isHeld ?? false
+  }
+
+  /** By `performance.now()`: all that was committed before has been handed on. */
+  get handedOnUpTo(): number {
+    return this.#handedOnUpTo
   }
 
   /** Of the database as the reader last found it. Only once started. */
@@ -146,6 +159,7 @@ export class LogReader {
         await this.#follow(connection, onSuccess)
       } catch (error) {
         if (this.#closing.signal.aborted) return
+        this.#options.onFailure?.()
         const delayMs = reconnectDelaysMs[Math.min(failures++, reconnectDelaysMs.length - 1)] ?? 0
         const isLost = failures > 1 || !(await this.#rollBack())
         if (isLost) this.#drop()
@@ -265,6 +279,7 @@ export class LogReader {
       exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
     }
     await this.#options.deliver(pass)
+    this.#handedOnUpTo = startedAt
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
     await client.query('commit')

@@ -6,6 +6,11 @@ export interface LogUpkeepOptions {
   readonly logger: Logger
 }
 
+export interface LogSize {
+  readonly parts: number
+  readonly bytes: number
+}
+
 const intervalMs = 60_000
 
 /**
@@ -14,6 +19,7 @@ const intervalMs = 60_000
  */
 export class LogUpkeep {
   readonly #options: LogUpkeepOptions
+  #size: LogSize | undefined
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
 
@@ -23,6 +29,12 @@ export class LogUpkeep {
 
   start(): void {
     this.#timer = setInterval(() => void this.run(), intervalMs).unref()
+    this.#running = this.#measure().finally(() => (this.#running = undefined))
+  }
+
+  /** Of the change log, as it was a minute ago at the most; undefined before it was first looked at. */
+  get size(): LogSize | undefined {
+    return this.#size
   }
 
   /** At once, unless it is under way. Never rejects. */
@@ -62,6 +74,19 @@ export class LogUpkeep {
       for (const row of rows) logger.info(row, 'tended the change log')
     } catch (error) {
       logger.warn({ err: error }, 'could not tend the change log; trying again later')
+    }
+    await this.#measure()
+  }
+
+  async #measure(): Promise<void> {
+    const { pool, logger } = this.#options
+    try {
+      const { rows } = await pool.query(
+        'select count(*)::int as parts, coalesce(sum(bytes), 0)::float8 as bytes from event.log_status()',
+      )
+      this.#size = rows[0]
+    } catch (error) {
+      logger.warn({ err: error }, 'could not measure the change log; trying again later')
     }
   }
 }
