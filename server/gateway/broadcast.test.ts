@@ -3,7 +3,6 @@ import type { Pass } from '../log/log-reader.ts'
 import type { Definition } from '../routing/definition.ts'
 import { Broadcast, type BroadcastParts } from './broadcast.ts'
 import { LiveSession, type Connection, type GatewayServer } from './connection.ts'
-import type { EncodedJson } from './encoded-json.ts'
 import { Following } from './following.ts'
 
 const relation = { id: 1, name: 'public.t', role: 'reader', visible: null, security: null, keyColumns: [] }
@@ -11,7 +10,8 @@ const sight = { name: 'reader', role: 'reader', claims: '{}', values: [] }
 const tableOf = { id: 'table:public.t', kind: 'table', relation, query: null, sight } as unknown as Definition
 const rowOf = { id: 'row:public.t:[1]', kind: 'row', relation, key: '[1]', sight } as unknown as Definition
 
-function connectionOf(id: string): Connection {
+/** @param sent where its socket notes what it is handed */
+function connectionOf(id: string, sent: string[] = []): Connection {
   const session = new LiveSession(id)
   const audience = session.audienceOf({ role: 'reader', claims: {} })
   const connection = {
@@ -20,11 +20,25 @@ function connectionOf(id: string): Connection {
     feeds: new Map(),
     wanted: new Map(),
     isLive: true,
+    socket: {
+      connected: true,
+      conn: { write: (packet: string) => sent.push(`${eventOf(packet)} to ${id}`) },
+    },
     count: () => undefined,
   } as unknown as Connection
   session.connections.add(connection)
   audience.connections.add(connection)
   return connection
+}
+
+function eventOf(packet: string): string {
+  return (JSON.parse(packet.slice(1)) as [event: string])[0]
+}
+
+/** @param told where it notes what all are told */
+function ioOf(told: string[] = []): GatewayServer {
+  const io = { engine: { clientsCount: 4 }, to: () => ({ emit: (event: string) => told.push(event) }) }
+  return io as unknown as GatewayServer
 }
 
 const pass = (key: string): Pass => ({
@@ -54,39 +68,23 @@ function broadcastOf({
   })
 }
 
-test('sessions that get the same share one encoding, and a change that concerns nobody is not sent', async () => {
-  const sent: { rooms: string[]; message: EncodedJson }[] = []
-  const io = {
-    engine: { clientsCount: 4 },
-    to: (rooms: string | string[]) => ({
-      emit: (event: string, message: EncodedJson) =>
-        event === 'batch' && sent.push({ rooms: [rooms].flat(), message }),
-    }),
-  } as unknown as GatewayServer
+test('sessions are sent what concerns them, and a change that concerns nobody is not sent', async () => {
+  const sent: string[] = []
   const following = new Following()
-  for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id), tableOf, new Set())
-  following.follow(connectionOf('d'), rowOf, new Set())
-  const broadcast = broadcastOf({ io, following })
+  for (const id of ['a', 'b', 'c']) following.follow(connectionOf(id, sent), tableOf, new Set())
+  following.follow(connectionOf('d', sent), rowOf, new Set())
+  const broadcast = broadcastOf({ io: ioOf(), following })
 
   await broadcast.deliver(pass('[2]'))
-  expect(sent.map(({ rooms }) => rooms)).toEqual([['session:a:1', 'session:b:1', 'session:c:1']])
+  expect(sent.splice(0)).toEqual(['batch to a', 'batch to b', 'batch to c'])
   await broadcast.deliver(pass('[1]'))
-  expect(sent.slice(1).map(({ rooms }) => rooms)).toEqual([
-    ['session:a:1', 'session:b:1', 'session:c:1'],
-    ['session:d:1'],
-  ])
+  expect(sent).toEqual(['batch to a', 'batch to b', 'batch to c', 'batch to d'])
 })
 
 test('who goes over to another state of a relation while a batch is worked out is sent it', async () => {
-  const rooms: string[] = []
-  const io = {
-    engine: { clientsCount: 4 },
-    to: (to: string | string[]) => ({
-      emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
-    }),
-  } as unknown as GatewayServer
+  const sent: string[] = []
   const following = new Following()
-  const a = connectionOf('a')
+  const a = connectionOf('a', sent)
   const filtered = {
     ...tableOf,
     id: 'filtered',
@@ -101,48 +99,39 @@ test('who goes over to another state of a relation while a batch is worked out i
       return Promise.resolve({ rows: [] })
     },
   } as unknown as Pass['client']
-  const broadcast = broadcastOf({ io, following })
+  const broadcast = broadcastOf({ io: ioOf(), following })
 
   await broadcast.deliver({ ...pass('[1]'), client })
-  expect(rooms).toEqual(['session:a:1'])
+  expect(sent).toEqual(['batch to a'])
 })
 
 test('whose time is over while a batch is worked out is not sent it', async () => {
-  const rooms: string[] = []
-  const io = {
-    engine: { clientsCount: 4 },
-    to: (to: string | string[]) => ({
-      emit: (event: string) => event === 'batch' && rooms.push(...[to].flat()),
-    }),
-  } as unknown as GatewayServer
+  const sent: string[] = []
   const following = new Following()
-  const [a, b] = [connectionOf('a'), connectionOf('b')]
+  const [a, b] = [connectionOf('a', sent), connectionOf('b', sent)]
   for (const connection of [a, b]) following.follow(connection, tableOf, new Set())
   const broadcast = broadcastOf({
-    io,
+    io: ioOf(),
     following,
     expire: () => following.unfollow(a, tableOf.id),
   })
 
   await broadcast.deliver(pass('[1]'))
-  expect(rooms).toEqual(['session:b:1'])
+  expect(sent).toEqual(['batch to b'])
 })
 
 test('who is to be given something afresh is sent nothing, and told of no later position, before that', async () => {
   const events: string[] = []
-  const io = {
-    engine: { clientsCount: 2 },
-    to: (to: string | string[]) => ({
-      emit: (event: string) => events.push(`${event} to ${[to].flat().join()}`),
-    }),
-  } as unknown as GatewayServer
   const following = new Following()
-  const a = Object.assign(connectionOf('a'), { isOpen: true, suspend: () => events.push('a is suspended') })
+  const a = Object.assign(connectionOf('a', events), {
+    isOpen: true,
+    suspend: () => events.push('a is suspended'),
+  })
   for (const definition of [tableOf, rowOf]) following.follow(a, definition, new Set())
   const broadcast = broadcastOf({
-    io,
+    io: ioOf(events),
     following,
-    fallBehind: (_connection, from) => void events.push(`behind from ${from}`), // and out of the rooms
+    fallBehind: (_connection, from) => void events.push(`behind from ${from}`),
     verify: () => Promise.resolve(following.interrupt(a, tableOf)),
   })
 
@@ -152,40 +141,32 @@ test('who is to be given something afresh is sent nothing, and told of no later 
 
 test('what is to be told though nobody has written anything is told at a position where nobody stands yet', async () => {
   const events: string[] = []
-  const io = {
-    engine: { clientsCount: 1 },
-    to: () => ({ emit: (event: string) => event === 'batch' && events.push(event) }),
-  } as unknown as GatewayServer
   const following = new Following()
   const security = { isOpaque: false, dependencies: new Map(), unobserved: [], columns: new Set() }
   const secured = { ...tableOf, relation: { ...relation, security } } as unknown as Definition
-  following.follow(connectionOf('a'), secured, new Set(['[1]']))
+  following.follow(connectionOf('a', events), secured, new Set(['[1]']))
   const client = {
     query: (asked: string | object) => {
       if (typeof asked === 'string' && !asked.includes('savepoint')) events.push(asked)
       return Promise.resolve({ rows: [] }) // nobody sees anything any more
     },
   } as unknown as Pass['client']
-  const broadcast = broadcastOf({ io, following, wake: () => events.push('wake') })
+  const broadcast = broadcastOf({ io: ioOf(), following, wake: () => events.push('wake') })
 
   following.unsettle(1)
   await broadcast.deliver({ ...pass('[1]'), transactions: [], from: '2:2:', client })
   expect(events).toEqual(['select pg_current_xact_id()', 'wake'])
   await broadcast.deliver({ ...pass('[1]'), transactions: [], from: '2:2:', to: '3:3:', client })
-  expect(events.slice(2)).toEqual(['batch'])
+  expect(events.slice(2)).toEqual(['batch to a'])
 })
 
 test('who has been told that what he shows may be out of date goes on when a pass can be handed on, and not before', async () => {
   const events: string[] = []
-  const io = {
-    engine: { clientsCount: 1 },
-    to: () => ({ emit: (event: string) => events.push(event) }),
-  } as unknown as GatewayServer
   const following = new Following()
-  following.follow(connectionOf('a'), tableOf, new Set())
+  following.follow(connectionOf('a', events), tableOf, new Set())
   let isBroken = true
   const verify = () => (isBroken ? Promise.reject(new Error('nobody answers')) : Promise.resolve())
-  const broadcast = broadcastOf({ io, following, verify })
+  const broadcast = broadcastOf({ io: ioOf(events), following, verify })
 
   broadcast.pause()
   await expect(broadcast.deliver(pass('[1]'))).rejects.toThrow('nobody answers')
@@ -193,5 +174,5 @@ test('who has been told that what he shows may be out of date goes on when a pas
   expect(events).toEqual(['catch_up'])
   isBroken = false
   await broadcast.deliver(pass('[1]'))
-  expect(events.slice(1, 3)).toEqual(['progress', 'batch'])
+  expect(events.slice(1, 3)).toEqual(['progress', 'batch to a'])
 })

@@ -10,6 +10,7 @@ import { liveRoom, type Audience, type Connection, type GatewayServer } from './
 import { EncodedJson } from './encoded-json.ts'
 import type { Following } from './following.ts'
 import { groupsOf } from './groups.ts'
+import { sendToMany } from './send-to-many.ts'
 
 /** Quiet sessions are told this often how far the history has come, so that they can resume from there. */
 const progressMs = 1_000
@@ -56,7 +57,7 @@ export class Broadcast {
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
-    const { io, following, fallBehind, verify, metrics } = this.#parts
+    const { following, fallBehind, verify, metrics } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     const concerned = this.#concernedBy(pass)
     // What is found out of date is asked for again before it is routed.
@@ -85,10 +86,14 @@ export class Broadcast {
     for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
     for (const { audiences, message } of messages) {
       const connections = audiences.flatMap((audience) => [...audience.connections])
-      let live = 0
-      for (const connection of connections) if (connection.count(message)) live++
-      io.to(audiences.map((audience) => audience.room)).emit('batch', message)
-      metrics.sent('batch', live, message.bytes)
+      const live = connections.filter(({ isLive }) => isLive)
+      for (const connection of live) connection.count(message)
+      sendToMany(
+        live.map(({ socket }) => socket),
+        'batch',
+        message,
+      )
+      metrics.sent('batch', live.length, message.bytes)
       for (const connection of connections)
         if (!connection.isLive) connection.keep(message)
         else if (connection.isSlow) fallBehind(connection, pass.to)

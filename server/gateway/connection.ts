@@ -8,7 +8,7 @@ import { EncodedJson } from './encoded-json.ts'
 import { nothing, type Missing } from './missing.ts'
 import { Outbox } from './outbox.ts'
 
-/** What the server sends to rooms and sockets is encoded beforehand, once for all who get the same. */
+/** What the server sends is encoded beforehand, once for all who get the same. */
 export type EncodedEvents = { [E in keyof ServerToClientEvents]: (message: EncodedJson) => void }
 export interface SocketData {
   identity: Identity
@@ -16,7 +16,7 @@ export interface SocketData {
 export type GatewayServer = Server<ClientToServerEvents, EncodedEvents, Record<string, never>, SocketData>
 export type GatewaySocket = Socket<ClientToServerEvents, EncodedEvents, Record<string, never>, SocketData>
 
-/** Every connection that stands at the reader's position is in this room. */
+/** Every connection that stands at the reader's position is in this room, for what all of them are told. */
 export const liveRoom = 'live'
 
 /** The sockets that are attached to one session here. */
@@ -24,7 +24,6 @@ export class LiveSession {
   readonly id: string
   readonly connections = new Set<Connection>()
   readonly #audiences = new Map<string, Audience>()
-  #numbered = 0
   #written: Promise<unknown> = Promise.resolve()
 
   constructor(id: string) {
@@ -43,23 +42,18 @@ export class LiveSession {
     const name = JSON.stringify([identity.role, identity.claims])
     for (const [other, { connections }] of this.#audiences)
       if (connections.size === 0) this.#audiences.delete(other)
-    const audience = this.#audiences.get(name) ?? new Audience(`session:${this.id}:${++this.#numbered}`)
+    const audience = this.#audiences.get(name) ?? new Audience()
     this.#audiences.set(name, audience)
     return audience
   }
 }
 
 /**
- * The connections of one session that see the same, since their claims are equal. Batches go to its room: two tokens of
+ * The connections of one session that see the same, since their claims are equal. Batches go to these: two tokens of
  * one user may differ in what they allow.
  */
 export class Audience {
-  readonly room: string
   readonly connections = new Set<Connection>()
-
-  constructor(room: string) {
-    this.room = room
-  }
 }
 
 type OnSent = (event: keyof ServerToClientEvents, message: EncodedJson) => void
@@ -74,8 +68,8 @@ export interface Pending {
 }
 
 /**
- * One attached socket. While it stands at the reader's position it is live, that is, in the rooms. Whoever begins,
- * comes back, is too slow or follows what changes too much at once is taken out of them and catches up: it is
+ * One attached socket. While it stands at the reader's position it is live, that is, it is sent batches as they come.
+ * Whoever begins, comes back, is too slow or follows what changes too much at once is not, and catches up: it is
  * given, at a batch boundary, what it misses, and meanwhile what concerns its session waits in its
  * backlog, so that no live batch overtakes the catch-up and none falls between.
  */
@@ -187,13 +181,12 @@ export class Connection {
     this.#onSent(event, message)
   }
 
-  /** A message that its rooms are about to be sent. False if it is not in them. */
-  count(message: EncodedJson): boolean {
-    if (this.isLive) this.outbox.add(message.text.length)
-    return this.isLive
+  /** A message that it is about to be sent together with others. */
+  count(message: EncodedJson): void {
+    this.outbox.add(message.text.length)
   }
 
-  /** A batch that concerns the session while this connection is out of its room. */
+  /** A batch that concerns the session while this connection is not live. */
   keep(batch: EncodedJson): void {
     if (!this.#backlog) return
     this.#backlog.push(batch)
@@ -202,15 +195,15 @@ export class Connection {
   }
 
   /**
-   * Steps out of the rooms: the client has been sent everything up to a snapshot, and nothing after it. False
-   * if it has been out of them already: it is being served from elsewhere, and will be once more.
+   * Is not live any more: the client has been sent everything up to a snapshot, and nothing after it. False
+   * if it has not been live already: it is being served from elsewhere, and will be once more.
    */
   fallBehind(from: string): boolean {
     if (this.#missing) {
       this.#dropBacklog()
       return false
     }
-    this.#leaveRooms()
+    this.#leaveLive()
     this.#missing = { ...nothing(), from }
     return true
   }
@@ -232,7 +225,7 @@ export class Connection {
    */
   become(identity: Identity): boolean {
     const wasLive = this.isLive
-    if (wasLive) this.#leaveRooms()
+    if (wasLive) this.#leaveLive()
     this.#missing = { ...(this.#missing ?? nothing()), from: null }
     this.#isWhole = false
     this.enter(identity)
@@ -248,12 +241,10 @@ export class Connection {
 
   /** Goes on with other claims: it belongs to those of its session that have the same. */
   enter(identity: Identity): void {
-    if (this.isLive) this.#leaveRooms()
     this.#audience.connections.delete(this)
     this.socket.data.identity = identity
     this.#audience = this.session.audienceOf(identity)
     this.#audience.connections.add(this)
-    if (this.isLive) this.#joinRooms()
   }
 
   /** Tells the client that what follows belongs together, and that nothing of what was sent of it before counts. */
@@ -266,7 +257,7 @@ export class Connection {
 
   /** Begins to be served at a boundary, where the reader stands. */
   beginAt(to: string): Missing {
-    if (!this.#missing) this.#leaveRooms()
+    if (!this.#missing) this.#leaveLive()
     this.#missing ??= { ...nothing(), from: to }
     this.#isServed = true
     this.#isWhole = true
@@ -293,16 +284,15 @@ export class Connection {
     for (const batch of this.#backlog) this.emit('batch', batch)
     this.#dropBacklog()
     this.#missing = undefined
-    this.#joinRooms()
+    this.#joinLive()
     return true
   }
 
-  #joinRooms(): void {
-    void this.socket.join([this.#audience.room, liveRoom])
+  #joinLive(): void {
+    void this.socket.join(liveRoom)
   }
 
-  #leaveRooms(): void {
-    void this.socket.leave(this.#audience.room)
+  #leaveLive(): void {
     void this.socket.leave(liveRoom)
   }
 

@@ -23,9 +23,13 @@ class Encoder extends parser.Encoder {
     const [event, message] = Array.isArray(packet.data) ? packet.data : []
     if (packet.type !== parser.PacketType.EVENT || !(message instanceof EncodedJson))
       return super.encode(packet)
-    const namespace = packet.nsp === '/' ? '' : `${packet.nsp},`
-    return [`${packet.type}${namespace}[${JSON.stringify(event)},${message.text}]`]
+    return [packetOf(event as string, message, packet.nsp)]
   }
+}
+
+/** As it crosses the wire. */
+export function packetOf(event: string, message: EncodedJson, namespace = '/'): string {
+  return `${parser.PacketType.EVENT}${namespace === '/' ? '' : `${namespace},`}[${JSON.stringify(event)},${message.text}]`
 }
 
 /**
