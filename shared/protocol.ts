@@ -96,7 +96,17 @@ export interface Attached extends Lasting {
 // stands at one position. So does everything between `catch_up` and `progress`.
 
 const key = v.string()
-const row = v.custom<Row>((input) => typeof input === 'object' && input !== null && !Array.isArray(input))
+const isRow = (input: unknown): boolean =>
+  typeof input === 'object' && input !== null && !Array.isArray(input)
+const row = v.custom<Row>(isRow)
+/** Looked at here, since they may be very many: a schema for each would take longer than all else that a page does with them. */
+const rows = v.custom<readonly (readonly [KeyText, Row])[]>(
+  (input) =>
+    Array.isArray(input) &&
+    input.every(
+      (pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && isRow(pair[1]),
+    ),
+)
 /** Indexes into the `subscriptions` of the batch: whom the change concerns. */
 const recipients = v.array(v.number())
 
@@ -141,7 +151,7 @@ export const snapshotSchema = v.object({
   subscription: v.string(),
   to: v.string(),
   shape,
-  rows: v.array(v.tuple([key, row])),
+  rows,
   done: v.boolean(),
 })
 export type Snapshot = v.InferOutput<typeof snapshotSchema>

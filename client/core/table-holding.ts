@@ -54,19 +54,25 @@ export class TableHolding extends Holding implements RowHolder {
 
   /** Rows that nothing orders stay where they were: that PostgreSQL reads them in another order is no news. */
   protected replace(snapshot: readonly (readonly [KeyText, Row])[]): void {
-    const arrived = new Map(snapshot)
     const keys = new KeyList()
-    if (!this.#isOrdered) for (const key of this.#keys) if (arrived.has(key)) keys.append(key)
-    for (const key of arrived.keys()) keys.append(key)
+    if (this.#keys.size > 0) {
+      const arrived = new Set(snapshot.map(([key]) => key))
+      if (!this.#isOrdered) for (const key of this.#keys) if (arrived.has(key)) keys.append(key)
+      for (const key of this.#keys) if (!arrived.has(key)) this.rows.release(this, key)
+    }
+    for (const [key, row] of snapshot) {
+      keys.append(key)
+      this.rows.hold(this, key, row)
+    }
     if (!sameKeys(this.#keys, keys)) this.#reorder()
-    for (const key of this.#keys) if (!arrived.has(key)) this.rows.release(this, key)
     this.#keys = keys
-    for (const [key, row] of arrived) this.rows.hold(this, key, row)
   }
 
   protected read(): readonly Row[] {
     if (!this.#data) {
-      this.#data = Array.from(this.#keys, (key) => this.#row(key))
+      const data: Row[] = []
+      for (const key of this.#keys) data.push(this.#row(key))
+      this.#data = data
     } else {
       this.#indexes ??= new Map(Array.from(this.#keys, (key, index) => [key, index]))
       const data = this.#data.slice()
