@@ -26,13 +26,13 @@ test('without a name all benches are listed, one a line', async () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.split(' ')[0]),
-  ).toEqual(['access', 'capture', 'reconnect', 'sessions'])
+  ).toEqual(['snapshot', 'reconnect', 'access', 'capture', 'sessions'])
 })
 
 test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
-  expect(stderr).toContain('there is no bench nothing: there are access, capture, reconnect, sessions')
+  expect(stderr).toContain('there is no bench nothing: there are snapshot, reconnect, access, capture, sessions')
 })
 
 test('a bench prints one object: what was measured, where, and of what', async () => {

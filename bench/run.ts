@@ -11,10 +11,11 @@ import type { Bench } from './suite/bench.ts'
 import { capture } from './capture.ts'
 import { reconnect } from './reconnect.ts'
 import { sessions } from './sessions.ts'
+import { snapshot } from './snapshot.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
-const benches: readonly Bench[] = [access, capture, reconnect, sessions]
+const benches: readonly Bench[] = [snapshot, reconnect, access, capture, sessions]
 
 interface Options {
   readonly json?: true

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import pg from 'pg'
 import { pino } from 'pino'
 import { createRowcast } from '../../server/index.ts'
 import { answerParent } from '../../test/child.ts'
@@ -29,4 +30,12 @@ async function serve({ database, role, port = 0 }: ServeOptions): Promise<number
   return (httpServer.address() as AddressInfo).port
 }
 
-answerParent({ serve, usage })
+let queries = 0
+const { query } = pg.Client.prototype
+pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+  queries += 1
+  return (query as (...args: unknown[]) => unknown).apply(this, args)
+} as typeof query
+
+/** @param queries that it has sent to the database: round trips, whatever they ask for */
+answerParent({ serve, usage, queries: () => queries })
