@@ -32,7 +32,9 @@ test('without a name all benches are listed, one a line', async () => {
 test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
-  expect(stderr).toContain('there is no bench nothing: there are snapshot, reconnect, access, capture, sessions')
+  expect(stderr).toContain(
+    'there is no bench nothing: there are snapshot, reconnect, access, capture, sessions',
+  )
 })
 
 test('a bench prints one object: what was measured, where, and of what', async () => {

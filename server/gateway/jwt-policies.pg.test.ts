@@ -85,7 +85,7 @@ class Shown {
   readonly socket: TestSocket
   readonly rows = new Map<string, Row>()
   #taken = 0
-  #fresh: [string, Row][] = []
+  #fresh: (readonly [string, Row])[] = []
 
   constructor(socket: TestSocket) {
     this.socket = socket
