@@ -10,12 +10,13 @@ import { access } from './access.ts'
 import type { Bench } from './suite/bench.ts'
 import { capture } from './capture.ts'
 import { reconnect } from './reconnect.ts'
+import { memory } from './memory.ts'
 import { sessions } from './sessions.ts'
 import { snapshot } from './snapshot.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
-const benches: readonly Bench[] = [snapshot, reconnect, access, capture, sessions]
+const benches: readonly Bench[] = [snapshot, reconnect, memory, access, capture, sessions]
 
 interface Options {
   readonly json?: true

@@ -1,12 +1,12 @@
-/** Makes what users install, in `dist`: modules with their types, the CLI, and the SQL files. `npm run build` */
+/** Makes what users install, in `dist` or another folder: modules with their types, the CLI, and the SQL files. `npm run build -- [folder]` */
 import { spawnSync } from 'node:child_process'
 import { chmod, cp, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
-const dist = join(repository, 'dist')
+const dist = resolve(process.argv[2] ?? join(repository, 'dist'))
 
 await rm(dist, { recursive: true, force: true })
 compile('tsconfig.build.json')
@@ -18,7 +18,7 @@ await chmod(join(dist, 'server/cli/main.js'), 0o755)
 
 function compile(project: string): void {
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc')
-  const { status } = spawnSync(process.execPath, [tsc, '--project', project], {
+  const { status } = spawnSync(process.execPath, [tsc, '--project', project, '--outDir', dist], {
     cwd: repository,
     stdio: 'inherit',
   })
