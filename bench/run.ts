@@ -8,15 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { textTable } from '../server/cli/text-table.ts'
 import { access } from './access.ts'
 import type { Bench } from './suite/bench.ts'
+import { bundle } from './bundle.ts'
 import { capture } from './capture.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
 import { sessions } from './sessions.ts'
 import { snapshot } from './snapshot.ts'
+import { store } from './store.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
-const benches: readonly Bench[] = [snapshot, reconnect, memory, access, capture, sessions]
+const benches: readonly Bench[] = [snapshot, reconnect, memory, store, bundle, access, capture, sessions]
 
 interface Options {
   readonly json?: true
