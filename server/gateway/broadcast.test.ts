@@ -20,6 +20,7 @@ function connectionOf(id: string, sent: string[] = []): Connection {
     feeds: new Map(),
     wanted: new Map(),
     isLive: true,
+    isOpen: true,
     socket: {
       connected: true,
       conn: { write: (packet: string) => sent.push(`${eventOf(packet)} to ${id}`) },
@@ -57,7 +58,7 @@ function broadcastOf({
   ...parts
 }: Pick<BroadcastParts, 'io' | 'following'> & Partial<BroadcastParts>): Broadcast {
   return new Broadcast({
-    io: Object.assign(io, { of: () => ({ adapter: { rooms: new Map() } }) }),
+    io: Object.assign(io, { of: () => ({ adapter: { rooms: new Map() }, sockets: new Map() }) }),
     metrics: { sent: () => undefined },
     fallBehind: () => undefined,
     expire: () => undefined,
@@ -79,6 +80,43 @@ test('sessions are sent what concerns them, and a change that concerns nobody is
   expect(sent.splice(0)).toEqual(['batch to a', 'batch to b', 'batch to c'])
   await broadcast.deliver(pass('[1]'))
   expect(sent).toEqual(['batch to a', 'batch to b', 'batch to c', 'batch to d'])
+})
+
+test('while many are sent a batch others have their turn, and each is sent it once, whatever happens meanwhile', async () => {
+  const sent: string[] = []
+  const following = new Following()
+  const names = ['first', 'moves', 'leaves', 'is late', 'joins', 'falls behind', 'is gone', 'last']
+  const connections = names.map((name) => connectionOf(name, sent))
+  for (const connection of connections) following.follow(connection, tableOf, new Set())
+  const [first, moves, leaves, late, joins, behind, gone] = connections as [Connection, ...Connection[]]
+  const kept: string[] = []
+  for (const connection of [late, joins])
+    Object.assign(connection as object, {
+      isLive: false,
+      keep: () => kept.push(connection?.session.id ?? ''),
+    })
+  Object.assign(behind as object, { keep: () => kept.push('falls behind') })
+  const meanwhile = () => {
+    sent.push('others')
+    // It goes on with other claims that see the same; those of its session that have these are others.
+    moves?.audience.connections.delete(moves)
+    moves?.session.audienceOf({ role: 'reader', claims: { as: 'other' } }).connections.add(moves)
+    if (leaves) following.unfollow(leaves, tableOf.id)
+    Object.assign(joins as object, { isLive: true })
+    Object.assign(behind as object, { isLive: false })
+    Object.assign(gone as object, { isOpen: false })
+  }
+  const write = first.socket.conn.write.bind(first.socket.conn)
+  first.socket.conn.write = (...args) => {
+    setImmediate(meanwhile)
+    const startedAt = performance.now()
+    while (performance.now() - startedAt < 20);
+    return write(...args)
+  }
+
+  await broadcastOf({ io: ioOf(), following }).deliver(pass('[2]'))
+  expect(sent).toEqual(['batch to first', 'others', 'batch to moves', 'batch to joins', 'batch to last'])
+  expect(kept).toEqual(['is late', 'falls behind']) // which has no backlog, and is given it later
 })
 
 test('who goes over to another state of a relation while a batch is worked out is sent it', async () => {
@@ -124,7 +162,6 @@ test('who is to be given something afresh is sent nothing, and told of no later 
   const events: string[] = []
   const following = new Following()
   const a = Object.assign(connectionOf('a', events), {
-    isOpen: true,
     suspend: () => events.push('a is suspended'),
   })
   for (const definition of [tableOf, rowOf]) following.follow(a, definition, new Set())

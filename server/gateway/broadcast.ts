@@ -1,4 +1,6 @@
 import { formatPosition } from '../../shared/position.ts'
+import type { SubscriptionId } from '../../shared/subscription.ts'
+import { Breather } from '../breather.ts'
 import { isRefusal, lockNotAvailable, sqlStateOf } from '../db/failures.ts'
 import type { Pass } from '../log/log-reader.ts'
 import type { LogTransaction } from '../log/read-log.ts'
@@ -10,7 +12,7 @@ import { liveRoom, type Audience, type Connection, type GatewayServer } from './
 import { EncodedJson } from './encoded-json.ts'
 import type { Following } from './following.ts'
 import { groupsOf } from './groups.ts'
-import { sendToMany } from './send-to-many.ts'
+import { forMany } from './send-to-many.ts'
 
 /** Quiet sessions are told this often how far the history has come, so that they can resume from there. */
 const progressMs = 1_000
@@ -37,6 +39,13 @@ export interface BroadcastParts {
   readonly metrics: Pick<Metrics, 'sent'>
 }
 
+/** A message that connections are owed, and of which subscriptions. */
+interface Owed {
+  readonly ids: readonly SubscriptionId[]
+  readonly connections: readonly Connection[]
+  readonly encode: () => EncodedJson
+}
+
 /** Sends what a pass found to the sessions that it concerns. */
 export class Broadcast {
   readonly #parts: BroadcastParts
@@ -57,7 +66,7 @@ export class Broadcast {
 
   /** Fails before anything is sent or noted, or not at all. */
   async deliver(pass: Pass): Promise<void> {
-    const { following, fallBehind, verify, metrics } = this.#parts
+    const { following, fallBehind, verify } = this.#parts
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     const concerned = this.#concernedBy(pass)
     // What is found out of date is asked for again before it is routed.
@@ -72,33 +81,46 @@ export class Broadcast {
     if (pass.from === pass.to && batch.feeds.size > 0) return this.#postpone(pass, unsettled)
     this.#parts.expire() // the routing has taken its time
     const feedsConcerned = batch.feeds.keys() as Iterable<Feed<Audience>>
-    const messages = [...groupsOf(feedsConcerned, (feed) => batch.contentOf(feed))].map(
-      ({ feeds, followers }) => ({
-        audiences: followers,
-        message: new EncodedJson(encodeBatch(to, batch, feeds)),
-      }),
-    )
-    // Nothing is awaited and nothing can fail from here on.
+    const groups = [...groupsOf(feedsConcerned, (feed) => batch.contentOf(feed))]
+    // Nothing can fail from here on, and until it is settled who is owed what, nothing is awaited.
     this.#prepare(pass)
     for (const id of setAside)
       for (const connection of following.suspend(id)) fallBehind(connection, pass.from)
     for (const aspect of reread) aspect.isToBeReread = false
     for (const { aspect, feed, entering, leaving } of shifts) aspect.shift(feed, entering, leaving)
-    for (const { audiences, message } of messages) {
-      const connections = audiences.flatMap((audience) => [...audience.connections])
-      const live = connections.filter(({ isLive }) => isLive)
-      for (const connection of live) connection.count(message)
-      sendToMany(
-        live.map(({ socket }) => socket),
-        'batch',
-        message,
-      )
-      metrics.sent('batch', live.length, message.bytes)
-      for (const connection of connections)
+    const owed = groups.map(({ feeds, followers }) => ({
+      ids: feeds.map(({ definition }) => definition.id),
+      connections: followers.flatMap((audience) => [...audience.connections]),
+      encode: () => new EncodedJson(encodeBatch(to, batch, feeds)),
+    }))
+    await this.#handOut(owed, pass.to)
+    await this.#sendProgress(to, this.#progressMs)
+  }
+
+  /**
+   * Gives each connection the one message that it is owed, in turns: others are served between. Whoever comes back meanwhile from
+   * being given what it had missed gets it either way, once; whoever has begun to follow something by then is not owed it; and who
+   * follows nothing of it any more, or whose time is over, is not sent it.
+   */
+  async #handOut(owed: readonly Owed[], to: string): Promise<void> {
+    const { fallBehind, metrics } = this.#parts
+    const breather = new Breather()
+    for (const { ids, connections, encode } of owed) {
+      const message = encode()
+      const send = forMany('batch', message)
+      let sent = 0
+      for (const connection of connections) {
+        if (breather.isDue) await breather.rest()
         if (!connection.isLive) connection.keep(message)
-        else if (connection.isSlow) fallBehind(connection, pass.to)
+        else if (connection.isOpen && ids.some((id) => connection.feeds.has(id))) {
+          connection.count(message)
+          send(connection.socket)
+          sent += 1
+          if (connection.isSlow) fallBehind(connection, to)
+        }
+      }
+      metrics.sent('batch', sent, message.bytes)
     }
-    this.#sendProgress(to, this.#progressMs)
   }
 
   /** Relations of which somebody is to be told something, or to be asked what he may see. */
@@ -182,7 +204,11 @@ export class Broadcast {
    */
   #prepare({ epoch, from }: Pass): void {
     const { following, fallBehind } = this.#parts
-    if (this.#isPaused) this.#sendProgress(formatPosition({ epoch, snapshot: from }), 0)
+    if (this.#isPaused)
+      this.#tellLive(
+        'progress',
+        new EncodedJson(JSON.stringify({ to: formatPosition({ epoch, snapshot: from }) })),
+      )
     this.#isPaused = false
     for (const connection of following.takeInterrupted()) fallBehind(connection, from)
   }
@@ -191,11 +217,25 @@ export class Broadcast {
     return Math.max(progressMs, (this.#parts.io.engine.clientsCount / progressPerSecond) * 1_000)
   }
 
-  #sendProgress(to: string, everyMs: number): void {
+  /** Who is live at its turn has been sent everything up to there, since when it may have come back. */
+  async #sendProgress(to: string, everyMs: number): Promise<void> {
     const now = performance.now()
     if (now - this.#lastProgressAt < everyMs) return
     this.#lastProgressAt = now
-    this.#tellLive('progress', new EncodedJson(JSON.stringify({ to })))
+    const { io, metrics } = this.#parts
+    const { adapter, sockets } = io.of('/')
+    const message = new EncodedJson(JSON.stringify({ to }))
+    const send = forMany('progress', message)
+    const breather = new Breather()
+    let sent = 0
+    for (const id of [...(adapter.rooms.get(liveRoom) ?? [])]) {
+      if (breather.isDue) await breather.rest()
+      const socket = sockets.get(id)
+      if (!socket || !adapter.rooms.get(liveRoom)?.has(id)) continue
+      send(socket)
+      sent += 1
+    }
+    metrics.sent('progress', sent, message.bytes)
   }
 
   #tellLive(event: 'catch_up' | 'progress', message: EncodedJson): void {

@@ -6,7 +6,7 @@ import { io as connect } from 'socket.io-client'
 import { expect, test } from 'vitest'
 import type { GatewayServer } from './connection.ts'
 import { EncodedJson, encodedJsonParser } from './encoded-json.ts'
-import { sendToMany } from './send-to-many.ts'
+import { forMany } from './send-to-many.ts'
 
 /** On either side of where the head of a WebSocket frame grows, and of more bytes than characters. */
 const texts = [0, 50, 125, 126, 2 ** 16 - 1, 2 ** 16, 300_000].flatMap((length) => [
@@ -34,7 +34,7 @@ test.for(['websocket', 'polling'])(
         )
       })
       const sockets = [...server.sockets.sockets.values()]
-      for (const text of texts) sendToMany(sockets, 'batch', new EncodedJson(JSON.stringify({ text })))
+      for (const text of texts) sockets.forEach(forMany('batch', new EncodedJson(JSON.stringify({ text }))))
       expect(await Promise.all(received)).toEqual([texts, texts])
     } finally {
       for (const client of clients) client.disconnect()

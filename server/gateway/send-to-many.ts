@@ -3,20 +3,23 @@ import type { GatewaySocket } from './connection.ts'
 import { packetOf, type EncodedJson } from './encoded-json.ts'
 
 /**
- * Sends many sockets the same. As Socket.IO's rooms do, but a room for each session would be looked up for each message,
+ * Encodes what many sockets are to be sent. As Socket.IO's rooms do, but a room for each session would be looked up for each message,
  * and the WebSocket frame is one piece: a plain write for each socket costs less than one of a head and a body.
+ *
+ * @returns sends it to one socket
  */
-export function sendToMany(
-  sockets: readonly GatewaySocket[],
+export function forMany(
   event: keyof ServerToClientEvents,
   message: EncodedJson,
-): void {
+): (socket: Pick<GatewaySocket, 'connected' | 'conn'>) => void {
   const packet = packetOf(event, message)
   // As Socket.IO's adapter hands it to Engine.IO. Other transports take the packet, for which the frame is left unused.
   const options: { compress?: boolean; wsPreEncodedFrame: Buffer[] } = {
     wsPreEncodedFrame: [textFrame(engineMessage + packet)],
   }
-  for (const socket of sockets) if (socket.connected) socket.conn.write(packet, options)
+  return (socket) => {
+    if (socket.connected) socket.conn.write(packet, options)
+  }
 }
 
 /** Of Engine.IO's protocol. */

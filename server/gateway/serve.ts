@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { SubscriptionId } from '../../shared/subscription.ts'
+import { Breather } from '../breather.ts'
 import { isRefusal } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { readStates, type RelationInfo } from '../routing/catalogue.ts'
@@ -13,6 +14,7 @@ import { nameOf } from './following.ts'
 import { pace } from './pace.ts'
 import { orLimit, readSnapshot, setTimeLimit, type SnapshotLimits } from './read-snapshot.ts'
 import { replay, type Continuation } from './replay.ts'
+import { forMany } from './send-to-many.ts'
 import type { SnapshotReader } from './snapshot-readers.ts'
 
 /** Where the reader stood: a snapshot, and the position that clients are told. */
@@ -24,7 +26,7 @@ export interface Boundary {
 /** What may be read, and what to do where that is refused. */
 export interface Refusals {
   readonly limits: SnapshotLimits
-  readonly metrics: Pick<Metrics, 'snapshotRead' | 'snapshotFailed'>
+  readonly metrics: Pick<Metrics, 'sent' | 'snapshotRead' | 'snapshotFailed'>
   /** Looks whether the relation, or who may read it, is another than was thought, and sees to those who follow it. */
   hasChanged(relationId: number): Promise<boolean>
   /** Ends a subscription. */
@@ -49,14 +51,25 @@ export async function serve(
 ): Promise<ReadonlyMap<Connection, unknown>> {
   const failed = new Map<Connection, unknown>()
   const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
+  /** In turns: others are served between. Who is still to be sent it is looked up when it is his. */
   const send = async (
     reader: SnapshotReader,
     to: readonly Connection[],
+    isRecipient: (connection: Connection) => boolean,
     event: 'batch' | 'snapshot',
     message: EncodedJson,
   ): Promise<void> => {
-    const recipients = to.filter(isWanted)
-    for (const connection of recipients) connection.emit(event, message)
+    const sendTo = forMany(event, message)
+    const recipients: Connection[] = []
+    const breather = new Breather()
+    for (const connection of to) {
+      if (breather.isDue) await breather.rest()
+      if (!isRecipient(connection)) continue
+      connection.count(message)
+      sendTo(connection.socket)
+      recipients.push(connection)
+    }
+    metrics.sent(event, recipients.length, message.bytes)
     const isWaitedFor = (slow: readonly Connection[]): boolean =>
       connections.some((connection) => isWanted(connection) && !slow.includes(connection))
     for (const slow of await pace(recipients, isWaitedFor, () => reader.linger())) failed.set(slow, tooSlow)
@@ -75,7 +88,7 @@ export async function serve(
             client,
             continuations,
             boundary,
-            (to, message) => send(reader, to, 'batch', message),
+            (to, message) => send(reader, to, isWanted, 'batch', message),
             () => told.some(isWanted),
           )
         })
@@ -101,7 +114,7 @@ export async function serve(
           for await (const { rows, isLast } of readSnapshot(client, definition, limits)) {
             rowCount += rows.length
             const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
-            await send(reader, waiting.filter(isFollowing), 'snapshot', message)
+            await send(reader, waiting, isFollowing, 'snapshot', message)
             if (!waiting.some(isFollowing)) return
           }
         }, setTimeLimit(limits.queryMs))

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
 import { formatPosition } from '../../shared/position.ts'
+import { Breather } from '../breather.ts'
 import type { Pass } from '../log/log-reader.ts'
 import { xminOf } from '../log/snapshot.ts'
 import type { Metrics } from '../metrics.ts'
@@ -292,7 +293,9 @@ export class Welcome {
       hasChanged: this.#parts.hasChanged,
       end: (connection, definition, error) => this.#end(connection, definition, error),
     })
+    const breather = new Breather()
     for (const connection of connections) {
+      if (breather.isDue) await breather.rest()
       if (!connection.isOpen) continue
       const failure = failed.get(connection)
       if (failure === undefined) this.#join(connection, boundary)

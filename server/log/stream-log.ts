@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { fetchPieces, type PieceBounds } from '../db/fetch-pieces.ts'
 import { transactionsOf, type LogRecord, type LogTransaction } from './read-log.ts'
 
-const defaultBounds: PieceBounds = { maxRows: 5_000, maxBytes: 250_000 }
+const defaultBounds: PieceBounds = { maxRows: 1_000, maxBytes: 250_000 }
 
 const text = 'select * from event.changes_between($1, $2, $3)'
 

@@ -46,3 +46,18 @@ test('one that the database refuses takes nobody along; without the database all
   expect(await outcomes(['a', 'outage', 'b'])).toEqual(['gone', 'gone', 'gone'])
   expect(await outcomes(['a'])).toEqual(['a'])
 })
+
+test('what many do with their answers keeps nobody else waiting', async () => {
+  const grouped = new Grouped<number, number>((requests) => Promise.resolve(requests))
+  const done: (number | string)[] = []
+  const work = async (n: number) => {
+    await grouped.ask(n)
+    if (n === 0) setImmediate(() => done.push('others'))
+    const startedAt = performance.now()
+    while (performance.now() - startedAt < 2);
+    done.push(n)
+  }
+  await Promise.all(Array.from({ length: 50 }, (_, n) => work(n)))
+  expect(done).toHaveLength(51)
+  expect(done.at(-1)).toBe(49)
+})

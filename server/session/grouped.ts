@@ -1,3 +1,4 @@
+import { Breather, settled } from '../breather.ts'
 import { isRefusal } from '../db/failures.ts'
 
 /**
@@ -53,7 +54,13 @@ export class Grouped<Request, Answer> {
   async #answer(group: readonly Waiting<Request, Answer>[]): Promise<void> {
     try {
       const answers = await this.#ask(group.map(({ request }) => request))
-      group.forEach(({ resolve }, i) => resolve(answers[i] as Answer))
+      // Each may do much with its answer: it does so before the next one is told, and others are served between.
+      const breather = new Breather()
+      for (const [i, { resolve }] of group.entries()) {
+        resolve(answers[i] as Answer)
+        await settled()
+        if (breather.isDue) await breather.rest()
+      }
     } catch (error) {
       if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#answer([one])
       else for (const { reject } of group) reject(error)
