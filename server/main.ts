@@ -93,6 +93,8 @@ export interface Rowcast {
   readonly sessions: Sessions
   /** What the server counts of itself, for Prometheus: `await metrics.metrics()` is the text. */
   readonly metrics: Registry
+  /** Engine.IO's server, for what spreads connections over processes, as @socket.io/sticky does. */
+  readonly engine: GatewayServer['engine']
   health(): Health
   /**
    * Sends the clients to other servers, each at a moment of its own within the time (default: 10 s), and lets nobody
@@ -122,15 +124,9 @@ export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
       'no `authenticate`: without it everybody could read everything. Give createRowcast() a function that says who a ' +
         'client is, e.g. `authenticate: verifyJwt({ secret })` with verifyJwt from rowcast/server',
     )
-  const database = options.database ?? process.env['DATABASE_URL']
-  if (database === undefined || database === '')
-    throw new Error(
-      'no database: give `database`, or set DATABASE_URL, e.g. postgres://user:password@localhost:5432/app',
-    )
+  const database = databaseOf(options)
   const logger = options.logger ?? pino({ name: 'rowcast' })
-  const pools = createPools(database, (error) =>
-    logger.warn({ err: error }, 'an idle database connection broke'),
-  )
+  const pools = createPools(database, sayBroken(logger))
   try {
     await prepare(pools, options.setup, logger)
     return await serve({ ...options, database }, pools, logger)
@@ -138,6 +134,31 @@ export async function createRowcast(options: RowcastOptions): Promise<Rowcast> {
     await pools.close()
     throw error
   }
+}
+
+/** Brings a database up to date, as `createRowcast` does, for servers that are about to start. */
+export async function prepareDatabase(
+  options: Pick<RowcastOptions, 'database' | 'setup'> & { readonly logger: Logger },
+): Promise<void> {
+  const pools = createPools(databaseOf(options), sayBroken(options.logger))
+  try {
+    await prepare(pools, options.setup, options.logger)
+  } finally {
+    await pools.close()
+  }
+}
+
+function databaseOf(options: Pick<RowcastOptions, 'database'>): Database {
+  const database = options.database ?? process.env['DATABASE_URL']
+  if (database === undefined || database === '')
+    throw new Error(
+      'no database: give `database`, or set DATABASE_URL, e.g. postgres://user:password@localhost:5432/app',
+    )
+  return database
+}
+
+function sayBroken(logger: Logger): (error: Error) => void {
+  return (error) => logger.warn({ err: error }, 'an idle database connection broke')
 }
 
 async function prepare(pools: Pools, setup: RowcastOptions['setup'], logger: Logger): Promise<void> {
@@ -289,6 +310,7 @@ async function serve(
     pool: pools.app,
     sessions: new Sessions(pools.encoding),
     metrics: metrics.registry,
+    engine: io.engine,
     health: () => ({
       status: closing || farewell.isBegun ? 'draining' : reader.isConnected ? 'ok' : 'unavailable',
       isReading: reader.isConnected,

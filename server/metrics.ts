@@ -155,10 +155,16 @@ export class Metrics {
   }
 
   /** Something that can be looked up whenever somebody wants to know: by a label if it is given. */
-  watch(name: string, help: string, read: () => Reading, label?: string): void {
+  watch(
+    name: string,
+    help: string,
+    read: () => Reading,
+    { label, ofWorkers = 'sum' }: { label?: string; ofWorkers?: 'sum' | 'min' | 'max' } = {},
+  ): void {
     const gauge = new Gauge({
       name,
       help,
+      aggregator: ofWorkers,
       labelNames: label === undefined ? [] : [label],
       registers: [],
       collect() {

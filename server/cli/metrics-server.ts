@@ -1,24 +1,20 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { collectDefaultMetrics, type Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 
-/**
- * Answers `GET /metrics` on a port of its own, which need not be let through to the world: the server's figures, and
- * those of its process.
- */
+/** Answers `GET /metrics` on a port of its own, which need not be let through to the world. */
 export async function serveMetrics(
-  registry: Registry,
+  read: () => Promise<string>,
   port: number,
   host: string | undefined,
 ): Promise<Server> {
-  collectDefaultMetrics({ register: registry })
   const server = createServer((request, response) => {
     if (request.url?.split('?')[0] !== '/metrics') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
       return
     }
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+    read().then(
+      (text) => response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text),
       () => response.writeHead(500).end(),
     )
   })
