@@ -9,7 +9,8 @@ import { textTable } from '../server/cli/text-table.ts'
 import { access } from './access.ts'
 import type { Bench } from './suite/bench.ts'
 import { bundle } from './bundle.ts'
-import { capture } from './capture.ts'
+import { bulk } from './bulk.ts'
+import { commits } from './commits.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
 import { sessions } from './sessions.ts'
@@ -18,7 +19,17 @@ import { store } from './store.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
-const benches: readonly Bench[] = [snapshot, reconnect, memory, store, bundle, access, capture, sessions]
+const benches: readonly Bench[] = [
+  commits,
+  bulk,
+  snapshot,
+  reconnect,
+  memory,
+  store,
+  bundle,
+  access,
+  sessions,
+]
 
 interface Options {
   readonly json?: true
