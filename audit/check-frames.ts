@@ -3,17 +3,17 @@ import * as v from 'valibot'
 import type { KeyText, Row } from '../shared/change.ts'
 import type { Position } from '../shared/position.ts'
 import {
-  attachSchema,
-  batchSchema,
-  progressSchema,
-  snapshotSchema,
-  subscribeSchema,
+  batchShape,
+  progressShape,
+  snapshotShape,
   type Attached,
   type Batch,
   type Reply,
   type Snapshot,
   type Subscribed,
 } from '../shared/protocol.ts'
+import { attachSchema, subscribeSchema } from '../shared/requests.ts'
+import { parseAs } from '../shared/shape.ts'
 import { ActingAs } from './acting-as.ts'
 import { identityText, type CheckParts } from './check-parts.ts'
 import type { LeakKind } from './findings.ts'
@@ -88,9 +88,9 @@ class FrameJudge {
     if (packet?.type === PacketType.ACK && Array.isArray(packet.data)) this.#answer(packet.id, packet.data[0])
     if (packet?.type === PacketType.EVENT && Array.isArray(packet.data)) {
       const [event, message] = packet.data as [string, unknown]
-      if (event === 'batch') to = this.#batch(v.parse(batchSchema, message))
-      else if (event === 'snapshot') to = this.#snapshot(v.parse(snapshotSchema, message))
-      else if (event === 'progress') this.#progress(v.parse(progressSchema, message).to)
+      if (event === 'batch') to = this.#batch(parseAs(batchShape, message, event))
+      else if (event === 'snapshot') to = this.#snapshot(parseAs(snapshotShape, message, event))
+      else if (event === 'progress') this.#progress(parseAs(progressShape, message, event).to)
       else if (event === 'catch_up') this.#startOver()
     }
     this.#checkTexts(text, to)

@@ -1,8 +1,29 @@
-import * as v from 'valibot'
 import type { KeyText, RelationName, Row } from './change.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Position } from './position.ts'
-import { subscriptionSchema, type Subscription, type SubscriptionId } from './subscription.ts'
+import {
+  isObject,
+  kindOf,
+  listOf,
+  number,
+  objectOf,
+  boolean,
+  oneOf,
+  optional,
+  orNull,
+  pairOf,
+  shape,
+  text,
+  type Shape,
+} from './shape.ts'
+import type {
+  AckRequest,
+  AttachRequest,
+  AuthenticateRequest,
+  SubscribeRequest,
+  UnsubscribeRequest,
+} from './requests.ts'
+import type { Subscription, SubscriptionId } from './subscription.ts'
 
 /** Raised with every change that an older other side would misread. */
 export const protocolVersion = 2
@@ -12,55 +33,7 @@ export const defaultPath = '/rowcast'
 
 // ---- client to server: each is acknowledged with a Reply ----
 
-const position = v.pipe(v.string(), v.maxLength(100_000))
-/** Stands for a relation and its columns: rows of another shape cannot be continued from. Opaque to clients. */
-const shape = v.pipe(v.string(), v.maxLength(100))
-
-/** A session follows no more, since who comes back names all of it. */
-export const maxSubscriptions = 10_000
-
-/** Starts or resumes a session. `subscriptions` are all that the client follows. */
-export const attachSchema = v.strictObject({
-  protocol: v.number(),
-  session: v.exactOptional(
-    // Of whatever form: what is no id of ours is answered like one that is unknown.
-    v.strictObject({
-      id: v.pipe(v.string(), v.maxLength(200)),
-      token: v.pipe(v.string(), v.maxLength(200)),
-    }),
-  ),
-  /** The last position applied. What is `held` is continued from there if the server can. */
-  position: v.exactOptional(position),
-  subscriptions: v.pipe(
-    v.array(v.unknown()),
-    v.maxLength(maxSubscriptions),
-    v.array(
-      v.strictObject({
-        subscription: subscriptionSchema,
-        /** The client holds its rows, as they were at `position`, in this shape. */
-        held: v.exactOptional(shape),
-        /** The session's inbox is wanted: also the changes since the position that it has acknowledged. */
-        inbox: v.exactOptional(v.boolean()),
-      }),
-    ),
-  ),
-  /** Whatever else the session follows, from wherever it was used before, is followed as well. */
-  restore: v.exactOptional(v.boolean()),
-})
-export type AttachRequest = v.InferOutput<typeof attachSchema>
-
-export const subscribeSchema = v.strictObject({ subscription: subscriptionSchema })
-export type SubscribeRequest = v.InferOutput<typeof subscribeSchema>
-
-export const unsubscribeSchema = v.strictObject({ id: v.pipe(v.string(), v.maxLength(300)) })
-export type UnsubscribeRequest = v.InferOutput<typeof unsubscribeSchema>
-
-/** Renews what the client has signed in with: `auth` is what it would connect with now. */
-export const authenticateSchema = v.strictObject({ auth: v.record(v.string(), v.unknown()) })
-export type AuthenticateRequest = v.InferOutput<typeof authenticateSchema>
-
-export const ackSchema = v.strictObject({ position })
-export type AckRequest = v.InferOutput<typeof ackSchema>
+// Their schemas are in requests.ts, which no page has to load.
 
 export type Reply<T> =
   | { readonly ok: true; readonly value: T }
@@ -95,101 +68,112 @@ export interface Attached extends Lasting {
 // belongs together: the client shows it at once, in one commit, so that all that a session follows
 // stands at one position. So does everything between `catch_up` and `progress`.
 
-const key = v.string()
-const isRow = (input: unknown): boolean =>
-  typeof input === 'object' && input !== null && !Array.isArray(input)
-const row = v.custom<Row>(isRow)
-/** Looked at here, since they may be very many: a schema for each would take longer than all else that a page does with them. */
-const rows = v.custom<readonly (readonly [KeyText, Row])[]>(
-  (input) =>
-    Array.isArray(input) &&
-    input.every(
-      (pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && isRow(pair[1]),
-    ),
-)
-/** Indexes into the `subscriptions` of the batch: whom the change concerns. */
-const recipients = v.array(v.number())
+/** The field_updates of one row in one statement travel together: `fields` holds each column's new value. */
+export type WireChange = {
+  relation: RelationName
+  key: KeyText
+  /** Indexes into the `subscriptions` of the batch: whom the change concerns. */
+  for: number[]
+} & ({ op: 'row_insert'; row: Row } | { op: 'row_delete' } | { op: 'field_update'; fields: Row })
 
-const changeSchema = v.variant('op', [
-  v.object({ op: v.literal('row_insert'), relation: v.string(), key, row, for: recipients }),
-  v.object({ op: v.literal('row_delete'), relation: v.string(), key, for: recipients }),
-  /** The field_updates of one row in one statement travel together: `fields` holds each column's new value. */
-  v.object({ op: v.literal('field_update'), relation: v.string(), key, fields: row, for: recipients }),
-])
-export type WireChange = v.InferOutput<typeof changeSchema>
+const row = shape<Row>(isObject, 'an object')
+const change = { relation: text, key: text, for: listOf(number) }
+const changeShape = kindOf<WireChange>('op', {
+  row_insert: objectOf({ ...change, op: oneOf('row_insert'), row }),
+  row_delete: objectOf({ ...change, op: oneOf('row_delete') }),
+  field_update: objectOf({ ...change, op: oneOf('field_update'), fields: row }),
+})
 
 /** Everything of interest that committed up to `to`, transaction by transaction. Applied in one commit of the store. */
-export const batchSchema = v.object({
-  to: v.string(),
+export interface Batch {
+  to: Position
   /** Numbers the messages of a batch that comes in several, from 0. Only while catching up. */
-  part: v.exactOptional(v.number()),
-  subscriptions: v.array(v.string()),
-  transactions: v.array(
-    v.object({
-      /** The transaction id (`xid8`) as text. */
-      id: v.string(),
-      /** When it began, ISO 8601. */
-      at: v.string(),
-      changes: v.array(changeSchema),
-    }),
-  ),
+  part?: number
+  subscriptions: SubscriptionId[]
+  transactions: {
+    /** The transaction id (`xid8`) as text. */
+    id: string
+    /** When it began, ISO 8601. */
+    at: string
+    changes: WireChange[]
+  }[]
   /**
    * New places in ordered subscriptions, to be applied after the changes: take out every key that is
    * named in `moves`, then put each in, in the order given, right after its predecessor (null: at the front).
    */
-  orders: v.exactOptional(
-    v.array(v.object({ for: v.number(), moves: v.array(v.tuple([key, v.nullable(key)])) })),
-  ),
+  orders?: { for: number; moves: [key: KeyText, predecessor: KeyText | null][] }[]
+}
+export const batchShape = objectOf<Batch>({
+  to: text,
+  part: optional(number),
+  subscriptions: listOf(text),
+  transactions: listOf(objectOf({ id: text, at: text, changes: listOf(changeShape) })),
+  orders: optional(listOf(objectOf({ for: number, moves: listOf(pairOf(text, orNull(text))) }))),
 })
-export type Batch = v.InferOutput<typeof batchSchema>
 
 /**
  * The rows of one subscription as they stood at `to`, in its order, in one or more messages; the last
  * has `done`. Replaces whatever the client held for it. A column's or field's rows carry that column only.
  */
-export const snapshotSchema = v.object({
-  subscription: v.string(),
-  to: v.string(),
-  shape,
-  rows,
-  done: v.boolean(),
+export interface Snapshot {
+  subscription: SubscriptionId
+  to: Position
+  /** Stands for a relation and its columns: rows of another shape cannot be continued from. Opaque to clients. */
+  shape: string
+  rows: [KeyText, Row][]
+  done: boolean
+}
+export const snapshotShape = objectOf<Snapshot>({
+  subscription: text,
+  to: text,
+  shape: text,
+  rows: listOf(pairOf(text, row)),
+  done: boolean,
 })
-export type Snapshot = v.InferOutput<typeof snapshotSchema>
 
 /** Nothing up to `to` is still to come. */
-export const progressSchema = v.object({ to: v.string() })
-export type Progress = v.InferOutput<typeof progressSchema>
+export interface Progress {
+  to: Position
+}
+export const progressShape = objectOf<Progress>({ to: text })
 
 /**
  * The connection has fallen behind: it was too slow, or there was too much at once. What follows, up to the next
  * `progress`, belongs together; of what came since the last `progress`, nothing is to be shown any more if it
  * had not been shown yet.
  */
-export const catchUpSchema = v.object({})
-export type CatchUp = v.InferOutput<typeof catchUpSchema>
+export type CatchUp = Record<never, never>
+export const catchUpShape = objectOf<CatchUp>({})
 
 /** The server is about to end. The client connects again, elsewhere, at a moment of its own choice within this time. */
-export const leaveSchema = v.object({ withinMs: v.number() })
-export type Leave = v.InferOutput<typeof leaveSchema>
+export interface Leave {
+  withinMs: number
+}
+export const leaveShape = objectOf<Leave>({ withinMs: number })
 
 /** What the client had signed in with is good no longer: the server ends the connection. */
-export const expiredSchema = v.object({})
-export type Expired = v.InferOutput<typeof expiredSchema>
+export type Expired = Record<never, never>
+export const expiredShape = objectOf<Expired>({})
 
-export const resetReasons = ['epoch_changed', 'position_expired'] as const
-export type ResetReason = (typeof resetReasons)[number]
+export type ResetReason = 'epoch_changed' | 'position_expired'
 
 /** The client's position cannot be continued from: a fresh snapshot of every subscription follows. */
-export const resetSchema = v.object({ reason: v.picklist(resetReasons) })
-export type Reset = v.InferOutput<typeof resetSchema>
+export interface Reset {
+  reason: ResetReason
+}
+export const resetShape = objectOf<Reset>({ reason: oneOf('epoch_changed', 'position_expired') })
 
 /** A subscription has ended by the server's doing, e.g. because its table was dropped or its right taken away. */
-export const endedSchema = v.object({ subscription: v.string(), code: v.string(), message: v.string() })
-export type Ended = {
+export interface Ended {
   readonly subscription: SubscriptionId
   readonly code: ErrorCode
   readonly message: string
 }
+export const endedShape = objectOf<Ended>({
+  subscription: text,
+  code: text as Shape<ErrorCode>, // a newer server may know others
+  message: text,
+})
 
 export interface ServerToClientEvents {
   batch: (batch: Batch) => void
@@ -212,3 +196,5 @@ export interface ClientToServerEvents {
 
 /** @public A position as it appears in messages. */
 export type { Position }
+
+export type { AckRequest, AttachRequest, AuthenticateRequest, SubscribeRequest, UnsubscribeRequest }

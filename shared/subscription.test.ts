@@ -1,12 +1,10 @@
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { subscriptionSchema } from './subscription.ts'
+import { subscriptionShape } from './subscription.ts'
 
 const condition = { column: 'x', op: 'eq', value: 1 }
 
-function issueOf(where: unknown): string | undefined {
-  const input = { kind: 'table', relation: 'a', where }
-  return v.safeParse(subscriptionSchema, input, { abortEarly: true }).issues?.[0].message
+function faultOf(where: unknown): string | undefined {
+  return subscriptionShape({ kind: 'table', relation: 'a', where })
 }
 
 function nested(depth: number): unknown {
@@ -16,32 +14,32 @@ function nested(depth: number): unknown {
 }
 
 test('a filter may be nested eight deep, and is refused beyond that however deep it is', () => {
-  expect(issueOf(nested(8))).toBeUndefined()
-  for (const depth of [9, 100_000]) expect(issueOf(nested(depth))).toBe('a filter may be nested 8 deep')
+  expect(faultOf(nested(8))).toBeUndefined()
+  for (const depth of [9, 100_000]) expect(faultOf(nested(depth))).toContain('a filter may be nested 8 deep')
 })
 
 test('what is wrong with a condition is said of that condition', () => {
-  const input = { kind: 'table', relation: 'a', where: { and: [condition, { not: { column: 'x' } }] } }
-  const [issue] = v.safeParse(subscriptionSchema, input).issues ?? []
-  expect(issue && v.getDotPath(issue)).toBe('where.and.1.not.op')
+  expect(faultOf({ and: [condition, { not: { column: 'x' } }] })).toMatch(
+    /^\.where\.and\[1\]\.not\.op must be eq or /,
+  )
+  expect(faultOf({ and: [] })).toBe('.where.and must have 1 to 100 items')
 })
 
 test('values are what JSON and PostgreSQL can hold, and not too many in one list', () => {
   const compare = (value: unknown) => ({ column: 'x', op: 'in', value })
   for (const value of [null, true, -0.5, 'ü 👍', [], [1, ['a', [null]]]])
-    expect(issueOf(compare(value)), JSON.stringify(value)).toBeUndefined()
+    expect(faultOf(compare(value)), JSON.stringify(value)).toBeUndefined()
   const overflow = JSON.parse('1e400') as unknown
   const long = Array.from({ length: 1001 }, () => 1)
   const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) as unknown
   for (const value of ['\0', '\ud800', 'x'.repeat(10_001), overflow, NaN, {}, [[{}]], long, [long], deep])
-    expect(issueOf(compare(value))).toContain('must be null')
+    expect(faultOf(compare(value))).toContain('must be null')
 })
 
 test('properties that objects inherit are no names of ours', () => {
   const input = JSON.parse(
     '{"kind":"table","relation":"a","__proto__":{"limit":1},"constructor":1}',
   ) as unknown
-  const { output } = v.safeParse(subscriptionSchema, input)
-  expect(output).not.toHaveProperty('limit')
-  expect(issueOf({ toString: [], valueOf: 1 })).toBeDefined()
+  expect(subscriptionShape(input)).toBe('.__proto__ is unknown here')
+  expect(faultOf({ toString: [], valueOf: 1 })).toBeDefined()
 })

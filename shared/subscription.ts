@@ -1,5 +1,5 @@
-import * as v from 'valibot'
 import type { Value } from './change.ts'
+import { exactlyOf, isObject, kindOf, listOf, oneOf, optional, shape, type Shape } from './shape.ts'
 
 /** The operators of a filter, with SQL's meaning: only rows for which the condition is true match, not null. */
 export const operators = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'in', 'like', 'ilike', 'is_null'] as const
@@ -47,74 +47,62 @@ const maxConditions = 100
 const maxValueDepth = 6
 const maxTextLength = 10_000
 const maxListLength = 1_000
+const maxNameLength = 200
+const maxLimit = 1_000_000
 
 /** PostgreSQL's text holds no NUL, and its JSON no half of a surrogate pair. */
 function isText(input: string): boolean {
   return !/[\0\p{Cs}]/u.test(input)
 }
-const name = v.pipe(
-  v.string(),
-  v.minLength(1),
-  v.maxLength(200),
-  v.check(isText, 'holds what PostgreSQL cannot hold'),
+const name = shape<string>(
+  (input) => typeof input === 'string' && input.length > 0 && input.length <= maxNameLength && isText(input),
+  `a name of at most ${maxNameLength} characters that PostgreSQL can hold`,
 )
 
-/** By hand: a message may hold a million values, and everybody waits while they are looked at. */
 function isValue(input: unknown, depth = maxValueDepth): input is Value {
   if (typeof input === 'string') return input.length <= maxTextLength && isText(input)
   if (typeof input === 'number') return Number.isFinite(input) // JSON's 1e400 is read as infinite
   if (!Array.isArray(input)) return input === null || typeof input === 'boolean'
   return depth > 0 && input.length <= maxListLength && input.every((each) => isValue(each, depth - 1))
 }
-const value = v.custom<Value>(
-  (input) => isValue(input),
-  `must be null, a boolean, a number, a text of at most ${maxTextLength} characters that PostgreSQL can hold, or a list of at most ${maxListLength} of these`,
+const value = shape<Value>(
+  isValue,
+  `null, a boolean, a number, a text of at most ${maxTextLength} characters that PostgreSQL can hold, or a list of at most ${maxListLength} of these`,
 )
 
-const key = v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(32), v.array(value), v.readonly())
+const key = listOf(value, 1, 32)
 
-const condition = v.strictObject({ column: name, op: v.picklist(operators), value })
-
-const tooDeep = v.custom<Predicate>(() => false, `a filter may be nested ${maxPredicateDepth} deep`)
+const condition: Shape<Predicate> = exactlyOf({ column: name, op: oneOf(...operators), value })
 
 /** The kind of predicate is told first: to try one after the other would cost their product. */
-function predicateOfDepth(depth: number): v.GenericSchema<unknown, Predicate> {
-  const inner = depth === 0 ? tooDeep : predicateOfDepth(depth - 1)
-  const several = v.pipe(
-    v.array(v.unknown()),
-    v.minLength(1),
-    v.maxLength(maxConditions),
-    v.array(inner),
-    v.readonly(),
-  )
-  const [and, or, not] = [
-    v.strictObject({ and: several }),
-    v.strictObject({ or: several }),
-    v.strictObject({ not: inner }),
-  ]
-  return v.lazy((input): v.GenericSchema<unknown, Predicate> => {
-    if (typeof input !== 'object' || input === null) return condition
-    return 'and' in input ? and : 'or' in input ? or : 'not' in input ? not : condition
-  })
+function predicateOfDepth(depth: number): Shape<Predicate> {
+  const inner: Shape<Predicate> =
+    depth === 0 ? () => `: a filter may be nested ${maxPredicateDepth} deep` : predicateOfDepth(depth - 1)
+  const several = listOf(inner, 1, maxConditions)
+  const [and, or, not] = [exactlyOf({ and: several }), exactlyOf({ or: several }), exactlyOf({ not: inner })]
+  return (input) => {
+    if (!isObject(input)) return condition(input)
+    return ('and' in input ? and : 'or' in input ? or : 'not' in input ? not : condition)(input)
+  }
 }
 
-/** Parses what a client asks to follow; unknown properties are refused. */
-export const subscriptionSchema = v.variant('kind', [
-  v.strictObject({
-    kind: v.literal('table'),
+type Of<K extends Subscription['kind']> = Extract<Subscription, { kind: K }>
+
+/** What a client may ask to follow; unknown properties are refused. */
+export const subscriptionShape = kindOf<Subscription>('kind', {
+  table: exactlyOf<Of<'table'>>({
+    kind: oneOf('table'),
     relation: name,
-    where: v.exactOptional(predicateOfDepth(maxPredicateDepth)),
-    orderBy: v.exactOptional(
-      v.pipe(
-        v.array(v.strictObject({ column: name, direction: v.picklist(['asc', 'desc']) })),
-        v.minLength(1),
-        v.maxLength(16),
-        v.readonly(),
+    where: optional(predicateOfDepth(maxPredicateDepth)),
+    orderBy: optional(listOf(exactlyOf<Order>({ column: name, direction: oneOf('asc', 'desc') }), 1, 16)),
+    limit: optional(
+      shape(
+        (input) => Number.isInteger(input) && Number(input) > 0 && Number(input) <= maxLimit,
+        `a whole number from 1 to ${maxLimit}`,
       ),
     ),
-    limit: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),
   }),
-  v.strictObject({ kind: v.literal('column'), relation: name, column: name }),
-  v.strictObject({ kind: v.literal('row'), relation: name, key }),
-  v.strictObject({ kind: v.literal('field'), relation: name, key, column: name }),
-]) satisfies v.GenericSchema<unknown, Subscription>
+  column: exactlyOf<Of<'column'>>({ kind: oneOf('column'), relation: name, column: name }),
+  row: exactlyOf<Of<'row'>>({ kind: oneOf('row'), relation: name, key }),
+  field: exactlyOf<Of<'field'>>({ kind: oneOf('field'), relation: name, key, column: name }),
+})

@@ -7,5 +7,5 @@ test('rows come as pairs of a key and an object, and nothing else is taken for r
   const rows = [['[1]', { id: 1 }]]
   expect(parseMessage('snapshot', { ...snapshot, rows })).toEqual({ name: 'snapshot', ...snapshot, rows })
   for (const wrong of [{}, [{}], [['[1]']], [[1, {}]], [['[1]', null]], [['[1]', []]], [['[1]', {}, {}]]])
-    expect(() => parseMessage('snapshot', { ...snapshot, rows: wrong })).toThrow('snapshot: rows: ')
+    expect(() => parseMessage('snapshot', { ...snapshot, rows: wrong })).toThrow('snapshot.rows')
 })

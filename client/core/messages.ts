@@ -1,14 +1,13 @@
-import * as v from 'valibot'
-import { RowcastError } from '../../shared/errors.ts'
+import type { ErrorCode } from '../../shared/errors.ts'
 import {
-  batchSchema,
-  catchUpSchema,
-  endedSchema,
-  expiredSchema,
-  leaveSchema,
-  progressSchema,
-  resetSchema,
-  snapshotSchema,
+  batchShape,
+  catchUpShape,
+  endedShape,
+  expiredShape,
+  leaveShape,
+  progressShape,
+  resetShape,
+  snapshotShape,
   type Attached,
   type Batch,
   type CatchUp,
@@ -23,7 +22,19 @@ import {
   type Snapshot,
   type Subscribed,
 } from '../../shared/protocol.ts'
-import { subscriptionSchema } from '../../shared/subscription.ts'
+import {
+  boolean,
+  listOf,
+  number,
+  objectOf,
+  oneOf,
+  optional,
+  parseAs,
+  text,
+  isObject,
+  type Shape,
+} from '../../shared/shape.ts'
+import { subscriptionShape } from '../../shared/subscription.ts'
 
 export type MessageName = keyof ServerToClientEvents
 
@@ -38,50 +49,44 @@ export type Message =
   | ({ readonly name: 'reset' } & Reset)
   | ({ readonly name: 'ended' } & Ended)
 
-const schemas = {
-  batch: batchSchema,
-  snapshot: snapshotSchema,
-  progress: progressSchema,
-  catch_up: catchUpSchema,
-  leave: leaveSchema,
-  expired: expiredSchema,
-  reset: resetSchema,
-  ended: endedSchema,
-} as const satisfies Record<MessageName, v.GenericSchema>
+const shapes = {
+  batch: batchShape,
+  snapshot: snapshotShape,
+  progress: progressShape,
+  catch_up: catchUpShape,
+  leave: leaveShape,
+  expired: expiredShape,
+  reset: resetShape,
+  ended: endedShape,
+} as const satisfies Record<MessageName, Shape<unknown>>
 
-export const messageNames = Object.keys(schemas) as MessageName[]
+export const messageNames = Object.keys(shapes) as MessageName[]
 
 /** @throws {RowcastError} `invalid_message` when it is not what its name says. */
 export function parseMessage(name: MessageName, input: unknown): Message {
-  return { name, ...parse(schemas[name] as v.GenericSchema<object>, input, name) } as Message
+  return { ...parseAs<object>(shapes[name], input, name), name } as Message
 }
 
-const refusal = v.object({ ok: v.literal(false), code: v.string(), message: v.string() })
+const refusal = objectOf({ ok: oneOf(false), code: text as Shape<ErrorCode>, message: text })
+const subscribed = objectOf<Subscribed>({ id: text, relation: text, key: optional(text) })
+const lasting = { expiresInMs: optional(number) }
 
-function replySchema<T>(value: v.GenericSchema<T>): v.GenericSchema<unknown, Reply<T>> {
-  return v.variant('ok', [v.object({ ok: v.literal(true), value }), refusal]) as v.GenericSchema<
-    unknown,
-    Reply<T>
-  >
+function replyOf<T>(value: Shape<T>): Shape<Reply<T>> {
+  const accepted = objectOf({ ok: oneOf(true), value })
+  return (input) => (isObject(input) && input['ok'] === true ? accepted : refusal)(input)
 }
 
-const subscribed: v.GenericSchema<Subscribed> = v.object({
-  id: v.string(),
-  relation: v.string(),
-  key: v.exactOptional(v.string()),
-})
-const lasting = { expiresInMs: v.exactOptional(v.number()) }
-const attachedReply = replySchema<Attached>(
-  v.object({
+const attachedReply = replyOf(
+  objectOf<Attached>({
     ...lasting,
-    session: v.object({ id: v.string(), token: v.string() }),
-    resumed: v.boolean(),
-    subscriptions: v.array(replySchema(subscribed)),
-    restored: v.array(v.object({ subscription: subscriptionSchema, subscribed })),
-  }) as v.GenericSchema<Attached>,
+    session: objectOf({ id: text, token: text }),
+    resumed: boolean,
+    subscriptions: listOf(replyOf(subscribed)),
+    restored: listOf(objectOf({ subscription: subscriptionShape, subscribed })),
+  }),
 )
-const subscribedReply = replySchema(subscribed)
-const lastingReply = replySchema(v.object(lasting))
+const subscribedReply = replyOf(subscribed)
+const lastingReply = replyOf(objectOf<Lasting>(lasting))
 
 /** The answer to `attach`; an answer that makes no sense is a refusal. */
 export function parseAttached(input: unknown): Reply<Attached> {
@@ -98,24 +103,8 @@ export function parseLasting(input: unknown): Reply<Lasting> {
   return parseReply(lastingReply, input, 'authenticate')
 }
 
-function parseReply<T>(
-  schema: v.GenericSchema<unknown, Reply<T>>,
-  input: unknown,
-  request: string,
-): Reply<T> {
-  try {
-    return parse(schema, input, `the answer to ${request}`)
-  } catch (error) {
-    return { ok: false, code: 'invalid_message', message: (error as Error).message }
-  }
-}
-
-function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
-  const result = v.safeParse(schema, input)
-  if (result.success) return result.output
-  const [issue] = result.issues
-  const path = v.getDotPath(issue)
-  throw new RowcastError('invalid_message', `${what}: ${path === null ? '' : `${path}: `}${issue.message}`, {
-    cause: result.issues,
-  })
+function parseReply<T>(of: Shape<Reply<T>>, input: unknown, request: string): Reply<T> {
+  const fault = of(input)
+  if (fault === undefined) return input as Reply<T>
+  return { ok: false, code: 'invalid_message', message: `the answer to ${request}${fault}` }
 }

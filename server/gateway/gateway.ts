@@ -3,12 +3,7 @@ import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
 import { parsePosition } from '../../shared/position.ts'
 import {
-  ackSchema,
-  attachSchema,
-  authenticateSchema,
   protocolVersion,
-  subscribeSchema,
-  unsubscribeSchema,
   type AckRequest,
   type Attached,
   type AttachRequest,
@@ -19,6 +14,13 @@ import {
   type Subscribed,
   type UnsubscribeRequest,
 } from '../../shared/protocol.ts'
+import {
+  ackSchema,
+  attachSchema,
+  authenticateSchema,
+  subscribeSchema,
+  unsubscribeSchema,
+} from '../../shared/requests.ts'
 import type { Subscription, SubscriptionId } from '../../shared/subscription.ts'
 import { shapeOf, type Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'

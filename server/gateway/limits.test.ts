@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { attachSchema, maxSubscriptions, protocolVersion } from '../../shared/protocol.ts'
+import { protocolVersion } from '../../shared/protocol.ts'
+import { attachSchema, maxSubscriptions } from '../../shared/requests.ts'
 import { parse } from './answer.ts'
 import { resolveLimits } from './limits.ts'
 

@@ -1,5 +1,5 @@
 import { RowcastError } from '../../shared/errors.ts'
-import { maxSubscriptions } from '../../shared/protocol.ts'
+import { maxSubscriptions } from '../../shared/requests.ts'
 import type { Predicate, Subscription } from '../../shared/subscription.ts'
 import type { Value } from '../../shared/change.ts'
 

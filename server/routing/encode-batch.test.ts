@@ -1,6 +1,5 @@
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { batchSchema } from '../../shared/protocol.ts'
+import { batchShape } from '../../shared/protocol.ts'
 import type { Definition } from './definition.ts'
 import { encodeBatch } from './encode-batch.ts'
 import type { Feed } from './feed.ts'
@@ -37,7 +36,7 @@ test('E-32 a change that concerns several feeds is told once, whole if one of th
   batch.deliver(other, insert, null)
 
   const encoded = JSON.parse(encodeBatch('e/1:2:', batch, [column, table]))
-  expect(v.is(batchSchema, encoded)).toBe(true)
+  expect(batchShape(encoded)).toBeUndefined()
   expect(encoded).toEqual({
     to: 'e/1:2:',
     subscriptions: ['column', 'table'],
