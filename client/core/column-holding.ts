@@ -3,6 +3,7 @@ import { sameValue } from '../../shared/diff.ts'
 import type { WireChange } from '../../shared/protocol.ts'
 import { fieldOf, Holding, type HoldingParts } from './holding.ts'
 import type { ColumnEntry } from './tables.ts'
+import { readyWith, sameItems, type Result } from './result.ts'
 
 /** One column of every row. It keeps values and no rows: the others of a row's columns are not known. */
 export class ColumnHolding extends Holding {
@@ -45,13 +46,15 @@ export class ColumnHolding extends Holding {
     for (const [key, row] of arrived) this.#set(key, fieldOf(row, this.#column))
   }
 
-  protected read(): readonly ColumnEntry<Value>[] {
+  protected show(before: Result<unknown>): Result<unknown> {
     for (const [key, shown] of this.#shown) {
       const entry = this.#entries.get(key)
       if (entry && sameValue(entry.value, shown.value)) this.#entries.set(key, shown)
     }
     this.#shown.clear()
-    return [...this.#entries.values()]
+    const entries = [...this.#entries.values()]
+    const shown = before.data as readonly unknown[] | undefined
+    return readyWith(shown && sameItems(entries, shown) ? shown : entries, before)
   }
 
   #set(key: KeyText, value: Value): void {

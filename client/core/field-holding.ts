@@ -2,13 +2,13 @@ import type { KeyText, Row, Value } from '../../shared/change.ts'
 import { sameValue } from '../../shared/diff.ts'
 import type { WireChange } from '../../shared/protocol.ts'
 import { fieldOf, Holding, type HoldingParts } from './holding.ts'
+import { readyWith, type Result } from './result.ts'
 
 /** One column of one row; undefined while there is no such row. */
 export class FieldHolding extends Holding {
   readonly #column: string
   /** Undefined while there is no such row. */
   #value: Value | undefined
-  #shown: Value | undefined
 
   constructor(parts: HoldingParts, column: string) {
     super(parts)
@@ -39,12 +39,11 @@ export class FieldHolding extends Holding {
     this.#set(found ? fieldOf(found[1], this.#column) : undefined)
   }
 
-  protected read(): Value | undefined {
-    // an equal value stays the object that it was
-    const isSame =
-      this.#shown !== undefined && this.#value !== undefined && sameValue(this.#shown, this.#value)
-    if (!isSame) this.#shown = this.#value
-    return this.#shown
+  /** An equal value stays the object that it was. */
+  protected show(before: Result<unknown>): Result<unknown> {
+    const shown = before.data as Value | undefined
+    const isSame = shown !== undefined && this.#value !== undefined && sameValue(shown, this.#value)
+    return readyWith(isSame ? shown : this.#value, before)
   }
 
   #set(value: Value | undefined): void {

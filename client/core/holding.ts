@@ -44,9 +44,7 @@ export abstract class Holding {
   /** What it shows: the same object until something of it changes. */
   get result(): Result<unknown> {
     if (this.#hasChanged) {
-      const data = this.read()
-      if (this.#result.status !== 'ready' || !sameItems(this.#result.data, data))
-        this.#result = { status: 'ready', data }
+      this.#result = this.show(this.#result)
       this.#hasChanged = false
     }
     return this.#result
@@ -75,7 +73,8 @@ export abstract class Holding {
 
   protected abstract replace(snapshot: readonly (readonly [KeyText, Row])[]): void
 
-  protected abstract read(): unknown
+  /** What it shows now, which is the same object as before if it says the same. */
+  protected abstract show(before: Result<unknown>): Result<unknown>
 
   protected markChanged(): void {
     this.#hasChanged = this.#isReady
@@ -86,10 +85,4 @@ export abstract class Holding {
 /** A column's value, though a column may have the name of something that every object has. */
 export function fieldOf(row: Row, column: string): Value {
   return Object.hasOwn(row, column) ? (row[column] ?? null) : null
-}
-
-/** A row that leaves and comes back within a commit has changed nothing. */
-function sameItems(a: unknown, b: unknown): boolean {
-  if (!Array.isArray(a) || !Array.isArray(b)) return a === b
-  return a.length === b.length && a.every((item, index) => item === b[index])
 }

@@ -1,40 +1,45 @@
-import type { KeyText } from '../../shared/change.ts'
+import type { KeyText, Row } from '../../shared/change.ts'
 
-interface Place {
-  readonly key: KeyText
-  before: Place | undefined
-  after: Place | undefined
+/** Of so many keys, more or less: smaller ones would be too many to look through, larger ones too long to make anew. */
+const blockSize = 128
+
+interface Block {
+  readonly keys: KeyText[]
+  /** What is shown for the keys, unless that has changed since it was read. */
+  rows?: readonly Row[] | undefined
 }
 
-/** Keys in an order. A linked list, because a row that moves among 100,000 must not shift 100,000. */
+/**
+ * Keys in an order, and the rows that are shown for them: both in blocks, because a row that changes or moves among 100,000 must
+ * not cost 100,000.
+ */
 export class KeyList implements Iterable<KeyText> {
-  readonly #places = new Map<KeyText, Place>()
-  #first: Place | undefined
-  #last: Place | undefined
+  readonly #blockOf = new Map<KeyText, Block>()
+  readonly #blocks: Block[] = []
 
   get size(): number {
-    return this.#places.size
+    return this.#blockOf.size
   }
 
   has(key: KeyText): boolean {
-    return this.#places.has(key)
+    return this.#blockOf.has(key)
   }
 
   /** Puts a key at the end, unless it is already somewhere. */
   append(key: KeyText): boolean {
-    if (this.#places.has(key)) return false
-    this.#link(key, this.#last)
+    if (this.has(key)) return false
+    const last = this.#blocks.at(-1)
+    if (last && last.keys.length < blockSize) this.#put(key, last, last.keys.length)
+    else this.#add([key], this.#blocks.length)
     return true
   }
 
   delete(key: KeyText): boolean {
-    const place = this.#places.get(key)
-    if (!place) return false
-    if (place.before) place.before.after = place.after
-    else this.#first = place.after
-    if (place.after) place.after.before = place.before
-    else this.#last = place.before
-    this.#places.delete(key)
+    const block = this.touch(key)
+    if (!block) return false
+    this.#blockOf.delete(key)
+    block.keys.splice(block.keys.indexOf(key), 1)
+    if (block.keys.length === 0) this.#blocks.splice(this.#blocks.indexOf(block), 1)
     return true
   }
 
@@ -44,28 +49,45 @@ export class KeyList implements Iterable<KeyText> {
    * predecessor is unknown.
    */
   move(moves: readonly (readonly [key: KeyText, predecessor: KeyText | null])[]): boolean {
-    if (!moves.every(([key]) => this.#places.has(key))) return false
+    if (!moves.every(([key]) => this.has(key))) return false
     for (const [key] of moves) this.delete(key)
     let isComplete = true
     for (const [key, predecessor] of moves) {
-      const before = predecessor === null ? undefined : this.#places.get(predecessor)
-      if (predecessor !== null && !before) isComplete = false
-      this.#link(key, before ?? (predecessor === null ? undefined : this.#last))
+      const block = predecessor === null ? this.#blocks[0] : this.#blockOf.get(predecessor)
+      if (block) this.#put(key, block, predecessor === null ? 0 : block.keys.indexOf(predecessor) + 1)
+      else this.append(key)
+      if (!block && predecessor !== null) isComplete = false
     }
     return isComplete
   }
 
-  *[Symbol.iterator](): Iterator<KeyText> {
-    for (let place = this.#first; place; place = place.after) yield place.key
+  /** Another row is to be shown for a key. */
+  touch(key: KeyText): Block | undefined {
+    const block = this.#blockOf.get(key)
+    if (block) block.rows = undefined
+    return block
   }
 
-  #link(key: KeyText, before: Place | undefined): void {
-    const after = before ? before.after : this.#first
-    const place: Place = { key, before, after }
-    if (before) before.after = place
-    else this.#first = place
-    if (after) after.before = place
-    else this.#last = place
-    this.#places.set(key, place)
+  /** The rows, a list a block, which stays the same list while they do. */
+  rows(rowOf: (key: KeyText) => Row): readonly (readonly Row[])[] {
+    return this.#blocks.map((block) => (block.rows ??= block.keys.map(rowOf)))
+  }
+
+  *[Symbol.iterator](): Iterator<KeyText> {
+    for (const { keys } of this.#blocks) yield* keys
+  }
+
+  #put(key: KeyText, block: Block, index: number): void {
+    block.keys.splice(index, 0, key)
+    block.rows = undefined
+    this.#blockOf.set(key, block)
+    if (block.keys.length > 2 * blockSize)
+      this.#add(block.keys.splice(blockSize), this.#blocks.indexOf(block) + 1)
+  }
+
+  #add(keys: KeyText[], index: number): void {
+    const block = { keys }
+    this.#blocks.splice(index, 0, block)
+    for (const key of keys) this.#blockOf.set(key, block)
   }
 }

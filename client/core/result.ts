@@ -11,3 +11,12 @@ export type Result<T> =
 
 /** One object for all, so that nothing renders again for it. */
 export const loading: Result<never> = { status: 'loading' }
+
+/** What is known now, as the object that it was if it still is the same. */
+export function readyWith<T>(data: T, before: Result<T>): Result<T> {
+  return before.status === 'ready' && before.data === data ? before : { status: 'ready', data }
+}
+
+export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]))
+}

@@ -2,6 +2,7 @@ import type { KeyText, Row } from '../../shared/change.ts'
 import type { WireChange } from '../../shared/protocol.ts'
 import { Holding } from './holding.ts'
 import type { RowHolder } from './relation-rows.ts'
+import { readyWith, type Result } from './result.ts'
 
 /** One row, or null while there is none. */
 export class RowHolding extends Holding implements RowHolder {
@@ -39,8 +40,8 @@ export class RowHolding extends Holding implements RowHolder {
     if (found) this.#hold(...found)
   }
 
-  protected read(): Row | null {
-    return this.#key === undefined ? null : (this.rows.get(this.#key) ?? null)
+  protected show(before: Result<unknown>): Result<unknown> {
+    return readyWith(this.#key === undefined ? null : (this.rows.get(this.#key) ?? null), before)
   }
 
   #hold(key: KeyText, row: Row): void {

@@ -3,15 +3,16 @@ import type { WireChange } from '../../shared/protocol.ts'
 import { Holding, type HoldingParts } from './holding.ts'
 import { KeyList } from './key-list.ts'
 import type { RowHolder } from './relation-rows.ts'
+import { sameItems, type Result } from './result.ts'
+
+type Parts = readonly (readonly Row[])[]
 
 /** The rows of a table, or those that a filter and a limit leave, in their order. */
 export class TableHolding extends Holding implements RowHolder {
   readonly #isOrdered: boolean
   #keys = new KeyList()
-  #data: readonly Row[] | undefined
-  /** Where each row is in `#data`; made when a row first changes in place. */
-  #indexes: Map<KeyText, number> | undefined
-  readonly #replaced = new Set<KeyText>()
+  /** What was shown last. */
+  #parts: Parts = []
 
   constructor(parts: HoldingParts, isOrdered: boolean) {
     super(parts)
@@ -23,10 +24,10 @@ export class TableHolding extends Holding implements RowHolder {
     switch (change.op) {
       case 'row_insert':
         this.rows.hold(this, key, change.row)
-        if (this.#keys.append(key)) this.#reorder()
+        if (this.#keys.append(key)) this.markChanged()
         return true
       case 'row_delete':
-        if (this.#keys.delete(key)) this.#reorder()
+        if (this.#keys.delete(key)) this.markChanged()
         this.rows.release(this, key)
         return true
       case 'field_update':
@@ -37,18 +38,18 @@ export class TableHolding extends Holding implements RowHolder {
   }
 
   override move(moves: readonly (readonly [KeyText, KeyText | null])[]): boolean {
-    this.#reorder()
+    this.markChanged()
     return this.#keys.move(moves)
   }
 
   release(): void {
     for (const key of this.#keys) this.rows.release(this, key)
     this.#keys = new KeyList()
-    this.#reorder()
+    this.markChanged()
   }
 
   rowChanged(key: KeyText): void {
-    if (this.#data) this.#replaced.add(key)
+    this.#keys.touch(key)
     this.markChanged()
   }
 
@@ -64,40 +65,39 @@ export class TableHolding extends Holding implements RowHolder {
       keys.append(key)
       this.rows.hold(this, key, row)
     }
-    if (!sameKeys(this.#keys, keys)) this.#reorder()
     this.#keys = keys
-  }
-
-  protected read(): readonly Row[] {
-    if (!this.#data) {
-      const data: Row[] = []
-      for (const key of this.#keys) data.push(this.#row(key))
-      this.#data = data
-    } else {
-      this.#indexes ??= new Map(Array.from(this.#keys, (key, index) => [key, index]))
-      const data = this.#data.slice()
-      for (const key of this.#replaced) data[this.#indexes.get(key) as number] = this.#row(key)
-      this.#data = data
-    }
-    this.#replaced.clear()
-    return this.#data
-  }
-
-  #row(key: KeyText): Row {
-    return this.rows.get(key) as Row // held, so it is there
-  }
-
-  #reorder(): void {
-    this.#data = undefined
-    this.#indexes = undefined
-    this.#replaced.clear()
     this.markChanged()
+  }
+
+  protected show(before: Result<unknown>): Result<unknown> {
+    const parts = this.#keys.rows((key) => this.rows.get(key) as Row) // held, so it is there
+    const isSame = before.status === 'ready' && sameParts(parts, this.#parts)
+    this.#parts = parts
+    return isSame ? before : readyWith(parts)
   }
 }
 
-function sameKeys(a: KeyList, b: KeyList): boolean {
-  if (a.size !== b.size) return false
-  const others = b[Symbol.iterator]()
-  for (const key of a) if (others.next().value !== key) return false
-  return true
+/**
+ * The array of all rows is made when it is first read: a commit that comes before React has rendered the one before it costs
+ * what it changes.
+ */
+function readyWith(parts: Parts): Result<readonly Row[]> {
+  let data: readonly Row[] | undefined
+  return {
+    status: 'ready',
+    get data() {
+      return (data ??= joined(parts))
+    },
+  }
+}
+
+function joined(parts: Parts): Row[] {
+  return ([] as Row[]).concat(...parts)
+}
+
+function sameParts(a: Parts, b: Parts): boolean {
+  const isAligned = a.length === b.length && a.every((part, index) => part.length === b[index]?.length)
+  return isAligned
+    ? a.every((part, index) => sameItems(part, b[index] as readonly Row[]))
+    : sameItems(joined(a), joined(b))
 }
