@@ -90,15 +90,17 @@ export function toPredicate<R>(where: Where<R> | undefined): Predicate | undefin
 /** The order as it travels, or nothing if none is asked for. */
 export function toOrders<R>(orderBy: OrderBy<R> | undefined): readonly Order[] | undefined {
   if (orderBy === undefined) return undefined
-  const orders = isList(orderBy)
-    ? orderBy.map(({ column, direction = 'asc' }) => ({ column, direction }))
-    : Object.entries<Order['direction'] | undefined>(orderBy).map(([column, direction = 'asc']) => ({
+  const named = isList(orderBy)
+    ? orderBy
+    : Object.entries<Order['direction'] | undefined>(orderBy).map(([column, direction]) => ({
         column,
         direction,
       }))
-  for (const { column, direction } of orders)
+  const orders = named.map(({ column, direction = 'asc' }) => {
     if (direction !== 'asc' && direction !== 'desc')
       throw invalid(`orderBy.${column} is ${String(direction)}; it can be 'asc' or 'desc'`)
+    return { column, direction }
+  })
   return orders.length > 0 ? orders : undefined
 }
 
@@ -118,8 +120,7 @@ function compare(column: string, op: Operator, value: unknown): Predicate {
         ? `where.${column} is undefined; leave the column out to match all, or pass null to match null`
         : `where.${column} compares with what JSON cannot hold: ${String(value)}; pass a string`,
     )
-  if (value === null && op === 'eq') return { column, op: 'is_null', value: true }
-  if (value === null && op === 'ne') return { column, op: 'is_null', value: false }
+  if (value === null && (op === 'eq' || op === 'ne')) return { column, op: 'is_null', value: op === 'eq' }
   return { column, op, value }
 }
 
@@ -150,16 +151,13 @@ function isOperator(op: string): op is Operator {
 
 function isComparable(value: unknown): value is Value {
   if (Array.isArray(value)) return value.every(isComparable)
-  return (
-    value === null ||
-    typeof value === 'string' ||
-    typeof value === 'boolean' ||
-    (typeof value === 'number' && Number.isFinite(value))
-  )
+  return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
 }
 
 /** `Array.isArray` does not narrow a readonly array away from an object. */
-function isList(orderBy: object): orderBy is readonly { column: string; direction?: Order['direction'] }[] {
+function isList(
+  orderBy: object,
+): orderBy is readonly { column: string; direction?: Order['direction'] | undefined }[] {
   return Array.isArray(orderBy)
 }
 

@@ -14,6 +14,7 @@ import {
   pairOf,
   shape,
   text,
+  told,
   type Shape,
 } from './shape.ts'
 import type {
@@ -79,9 +80,9 @@ export type WireChange = {
 const row = shape<Row>(isObject, 'an object')
 const change = { relation: text, key: text, for: listOf(number) }
 const changeShape = kindOf<WireChange>('op', {
-  row_insert: objectOf({ ...change, op: oneOf('row_insert'), row }),
-  row_delete: objectOf({ ...change, op: oneOf('row_delete') }),
-  field_update: objectOf({ ...change, op: oneOf('field_update'), fields: row }),
+  row_insert: objectOf({ ...change, op: told, row }),
+  row_delete: objectOf({ ...change, op: told }),
+  field_update: objectOf({ ...change, op: told, fields: row }),
 })
 
 /** Everything of interest that committed up to `to`, transaction by transaction. Applied in one commit of the store. */

@@ -85,6 +85,9 @@ export function exactlyOf<T>(properties: { readonly [P in keyof T]-?: Shape<T[P]
   }
 }
 
+/** Of the property by which `kindOf` tells a kind: it has looked at it already. */
+export const told: Shape<never> = () => undefined
+
 /** One of several kinds of object, told by what this property says. */
 export function kindOf<T>(property: keyof T & string, kinds: Readonly<Record<string, Shape<T>>>): Shape<T> {
   return (input) => {

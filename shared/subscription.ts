@@ -1,5 +1,5 @@
 import type { Value } from './change.ts'
-import { exactlyOf, isObject, kindOf, listOf, oneOf, optional, shape, type Shape } from './shape.ts'
+import { exactlyOf, isObject, kindOf, listOf, oneOf, optional, shape, told, type Shape } from './shape.ts'
 
 /** The operators of a filter, with SQL's meaning: only rows for which the condition is true match, not null. */
 export const operators = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'in', 'like', 'ilike', 'is_null'] as const
@@ -91,7 +91,7 @@ type Of<K extends Subscription['kind']> = Extract<Subscription, { kind: K }>
 /** What a client may ask to follow; unknown properties are refused. */
 export const subscriptionShape = kindOf<Subscription>('kind', {
   table: exactlyOf<Of<'table'>>({
-    kind: oneOf('table'),
+    kind: told,
     relation: name,
     where: optional(predicateOfDepth(maxPredicateDepth)),
     orderBy: optional(listOf(exactlyOf<Order>({ column: name, direction: oneOf('asc', 'desc') }), 1, 16)),
@@ -102,7 +102,7 @@ export const subscriptionShape = kindOf<Subscription>('kind', {
       ),
     ),
   }),
-  column: exactlyOf<Of<'column'>>({ kind: oneOf('column'), relation: name, column: name }),
-  row: exactlyOf<Of<'row'>>({ kind: oneOf('row'), relation: name, key }),
-  field: exactlyOf<Of<'field'>>({ kind: oneOf('field'), relation: name, key, column: name }),
+  column: exactlyOf<Of<'column'>>({ kind: told, relation: name, column: name }),
+  row: exactlyOf<Of<'row'>>({ kind: told, relation: name, key }),
+  field: exactlyOf<Of<'field'>>({ kind: told, relation: name, key, column: name }),
 })

@@ -54,7 +54,7 @@ export interface ConnectionParts {
 /** An answer that has not come by then will not come: the connection is made anew. */
 const answerTimeoutMs = 30_000
 
-const silence = 'the server does not answer'
+const silent = { ok: false, code: 'disconnected', message: 'the server does not answer' } as const
 
 /** So long a client that is closed waits for the server to have heard how far it has come. */
 const lastWordMs = 1_000
@@ -173,8 +173,7 @@ export class Connection {
     const auth = await this.#credentials()
     if (this.#attachedAs !== attachedAs) return // whoever connects is asked for them anyway
     const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
-    const silent: Reply<Lasting> = { ok: false, code: 'disconnected', message: silence }
-    const reply = await socket
+    const reply: Reply<Lasting> = await socket
       .timeout(timeoutMs)
       .emitWithAck('authenticate', { auth })
       .then(parseLasting, () => silent)
@@ -343,17 +342,16 @@ export class Connection {
   /** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
   #wireOver(socket: AppSocket): Wire {
     const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
-    const silent = new RowcastError('disconnected', silence)
     return {
       attach: (request, reply) =>
         socket.timeout(timeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {
-          if (error) reply({ ok: false, code: silent.code, message: silent.message })
-          else reply(parseAttached(result))
+          reply(error ? silent : parseAttached(result))
         }),
       subscribe: (request, reply) =>
         socket.timeout(timeoutMs).emit('subscribe', request, (error: Error | null, result: unknown) => {
           if (!error) reply(parseSubscribed(result))
-          else if (this.#socket === socket && socket.connected) this.leave(silent)
+          else if (this.#socket === socket && socket.connected)
+            this.leave(new RowcastError(silent.code, silent.message))
         }),
       unsubscribe: (request) => socket.emit('unsubscribe', request, () => undefined),
       acknowledge: (request) => {
