@@ -26,14 +26,26 @@ test('without a name all benches are listed, one a line', async () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.split(' ')[0]),
-  ).toEqual(['commits', 'bulk', 'snapshot', 'reconnect', 'memory', 'store', 'bundle', 'access', 'sessions'])
+  ).toEqual([
+    'latency',
+    'commits',
+    'bulk',
+    'stream',
+    'snapshot',
+    'reconnect',
+    'memory',
+    'store',
+    'bundle',
+    'access',
+    'sessions',
+  ])
 })
 
 test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
   expect(stderr).toContain(
-    'there is no bench nothing: there are commits, bulk, snapshot, reconnect, memory, store, bundle, access, sessions',
+    'there is no bench nothing: there are latency, commits, bulk, stream, snapshot, reconnect, memory, store, bundle, access, sessions',
   )
 })
 

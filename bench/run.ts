@@ -11,17 +11,21 @@ import type { Bench } from './suite/bench.ts'
 import { bundle } from './bundle.ts'
 import { bulk } from './bulk.ts'
 import { commits } from './commits.ts'
+import { latency } from './latency.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
 import { sessions } from './sessions.ts'
 import { snapshot } from './snapshot.ts'
 import { store } from './store.ts'
+import { stream } from './stream.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
 
 const benches: readonly Bench[] = [
+  latency,
   commits,
   bulk,
+  stream,
   snapshot,
   reconnect,
   memory,

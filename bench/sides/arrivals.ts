@@ -6,13 +6,14 @@ export type Arrival = readonly [at: number, rows: number]
 /** Notes when a client came to hold how many rows: of a table that is only inserted into, what has come. */
 export class Arrivals {
   #noted: Arrival[] = []
+  #latest: Arrival = [now(), 0]
   #awaited: { readonly rows: number; readonly resolve: (at: number) => void } | undefined
 
   note(rows: number): void {
-    const at = now()
-    this.#noted.push([at, rows])
-    if (!this.#awaited || rows !== this.#awaited.rows) return
-    this.#awaited.resolve(at)
+    this.#latest = [now(), rows]
+    this.#noted.push(this.#latest)
+    if (rows !== this.#awaited?.rows) return
+    this.#awaited.resolve(this.#latest[0])
     this.#awaited = undefined
   }
 
@@ -23,8 +24,8 @@ export class Arrivals {
 
   /** Resolves with the moment at which there were so many. */
   until(rows: number): Promise<number> {
-    const last = this.#noted.at(-1)
-    if (last?.[1] === rows) return Promise.resolve(last[0])
+    const [at, held] = this.#latest
+    if (held === rows) return Promise.resolve(at)
     return new Promise((resolve) => (this.#awaited = { rows, resolve }))
   }
 }

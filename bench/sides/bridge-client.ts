@@ -2,6 +2,8 @@ import { io } from 'socket.io-client'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
 import { Arrivals } from './arrivals.ts'
+import { bridgeChannel } from './bridge.ts'
+import { digestOf } from './digest.ts'
 
 // What listens to the bare bridge. It keeps rows by id, from the moment on at which it is connected.
 
@@ -9,14 +11,22 @@ interface BridgeRow {
   readonly id: number
 }
 
+export interface ListenOptions {
+  readonly url: string
+  /** Default: 1. */
+  readonly clients?: number
+  /** What they listen to; one that the server does not know keeps them idle. */
+  readonly channel?: string
+}
+
 const rows = new Map<number, BridgeRow>()
 const arrivals = new Arrivals()
 
 /** @param clients the first of them keeps what comes */
-async function open({ url, clients = 1 }: { url: string; clients?: number }): Promise<void> {
+async function open({ url, clients = 1, channel = bridgeChannel }: ListenOptions): Promise<void> {
   await Promise.all(
     Array.from({ length: clients }, (_, client) => {
-      const socket = io(url, { transports: ['websocket'], forceNew: true })
+      const socket = io(url, { transports: ['websocket'], forceNew: true, auth: { channel } })
       if (client === 0) socket.on('change', apply)
       return new Promise<void>((resolve, reject) => {
         socket.on('connect', resolve)
@@ -39,5 +49,6 @@ answerParent({
   arrivals: () => arrivals.take(),
   until: (count: number) => arrivals.until(count),
   rows: () => [...rows.values()],
+  digest: (columns: readonly string[]) => digestOf(rows.values(), columns),
   usage,
 })

@@ -7,19 +7,22 @@ import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
 import { bridgeChannel } from './bridge.ts'
 
-// The bare bridge: what PostgreSQL notifies of goes to everybody who is connected.
+// The bare bridge: what PostgreSQL notifies of on a channel goes to everybody who is in the room of that name.
 
-const room = 'everybody'
+export interface BridgeOptions {
+  readonly database: string
+  readonly channels?: readonly string[]
+}
 
 /** @returns its port */
-async function serve({ database }: { database: string }): Promise<number> {
+async function serve({ database, channels = [bridgeChannel] }: BridgeOptions): Promise<number> {
   const httpServer = createServer((_request, response) => response.writeHead(404).end())
   const io = new Server(httpServer)
-  io.on('connection', (socket) => void socket.join(room))
+  io.on('connection', (socket) => void socket.join(String(socket.handshake.auth['channel'])))
   const listener = new pg.Client(database)
-  listener.on('notification', ({ payload }) => io.to(room).emit('change', payload))
+  listener.on('notification', ({ channel, payload }) => io.to(channel).emit('change', payload))
   await listener.connect()
-  await listener.query(`listen ${bridgeChannel}`)
+  for (const channel of channels) await listener.query(`listen ${channel}`)
   httpServer.listen(0, '127.0.0.1', 10_000)
   await once(httpServer, 'listening')
   return (httpServer.address() as AddressInfo).port

@@ -4,6 +4,7 @@ import type { Subscription } from '../../shared/subscription.ts'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
 import { Arrivals } from './arrivals.ts'
+import { digestOf } from './digest.ts'
 
 // Pages without a browser: real clients with real stores, each a session of its own. The first of them is watched.
 
@@ -25,8 +26,11 @@ async function open({ url, subscription, clients: count = 1 }: OpenOptions): Pro
       if (clients.push(client) === 1) watch(client, subscription.relation)
       const followed = client.follow(subscription)
       await new Promise<void>((resolve, reject) => {
+        let isAnswered = false
         followed.subscribe(() => {
+          if (isAnswered) return // what follows is for the store; a list of all rows is made for who asks for it
           const { status, error } = followed.getSnapshot()
+          isAnswered = status !== 'loading'
           if (status === 'ready') resolve()
           else if (status === 'error') reject(error)
         })
@@ -51,5 +55,6 @@ answerParent({
   arrivals: () => arrivals.take(),
   until: (rows: number) => arrivals.until(rows),
   rows: () => [...held.values()],
+  digest: (columns: readonly string[]) => digestOf(held.values(), columns),
   usage,
 })

@@ -1,5 +1,10 @@
 import pg from 'pg'
 
+export interface Written {
+  readonly commits: number
+  readonly ms: number
+}
+
 /**
  * Writers that commit one row after the other as fast as they can. They are loops inside PostgreSQL, one for each
  * connection: clients that send each statement would take most of the machine for themselves, and what capture costs
@@ -20,19 +25,23 @@ export class Writers implements AsyncDisposable {
 
   /**
    * @param insert a statement that inserts a row
+   * @param perSecond of all together; default: as fast as they can
    * @returns how many rows were committed, and how long that took
    */
   async write(
     writers: number,
     insert: string,
     seconds: number,
-  ): Promise<{ readonly commits: number; readonly ms: number }> {
+    perSecond: number | null = null,
+  ): Promise<Written> {
     const clients = this.#clients.slice(0, writers)
+    const pauseS = perSecond === null ? null : writers / perSecond
     await clients[0]?.query(procedureSql(insert))
     const startedAt = performance.now()
     const counts = await Promise.all(
       clients.map(async (client) => {
-        const { rows } = await client.query<{ commits: number }>('call bench_write($1, 0)', [seconds])
+        const values = [seconds, pauseS]
+        const { rows } = await client.query<{ commits: number }>('call bench_write($1, $2, 0)', values)
         return rows[0]?.commits ?? NaN
       }),
     )
@@ -44,15 +53,22 @@ export class Writers implements AsyncDisposable {
   }
 }
 
+/** Each is due at an even moment; who is late does not rest. */
 function procedureSql(insert: string): string {
-  return `create or replace procedure bench_write(seconds float8, inout commits int) language plpgsql as $$
+  return `create or replace procedure bench_write(seconds float8, pause float8, inout commits int) language plpgsql as $$
     declare
-      v_until timestamptz := clock_timestamp() + make_interval(secs => seconds);
+      v_start timestamptz := clock_timestamp();
+      v_until timestamptz := v_start + make_interval(secs => seconds);
+      v_early float8;
     begin
       while clock_timestamp() < v_until loop
         ${insert};
         commit;
         commits := commits + 1;
+        if pause is not null then
+          v_early := commits * pause - extract(epoch from clock_timestamp() - v_start);
+          if v_early > 0 then perform pg_sleep(v_early); end if;
+        end if;
       end loop;
     end $$`
 }
