@@ -233,7 +233,7 @@ async function serve(
     following,
     fallBehind: (connection, from) => welcome.fallBehind(connection, from),
     expire: () => gateway.expire(),
-    verify: (client, relationIds) => access.verify(client, relationIds),
+    verify: ({ client, aside }, relationIds) => access.verify(client, relationIds, aside),
     settle: (unreadable) => settleUnreadable(unreadable, { access, following, pool: pools.encoding, logger }),
     wake,
     metrics,
@@ -243,6 +243,7 @@ async function serve(
     logger,
     relationIds: () => following.routes.relationIds,
     decisiveIds: () => following.routes.decisiveIds,
+    asideSql: () => access.lookAhead(),
     isAwaited: () => welcome.isAwaited,
     ...(options.readAtOnce && { bounds: options.readAtOnce }),
     deliver: async (pass) => {

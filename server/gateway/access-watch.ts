@@ -6,7 +6,7 @@ import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
 import type { Feed } from '../routing/feed.ts'
-import { RelationStates } from '../routing/relation-states.ts'
+import { marksSql, RelationStates, type RelationMark } from '../routing/relation-states.ts'
 import { hasWindow } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { SessionStore } from '../session/session-store.ts'
@@ -20,6 +20,8 @@ const checkMs = 250
 /** Every so many times also what changes without leaving a mark is looked for. */
 const thoroughEvery = 8
 const definesAtOnce = 8
+/** So many relations are looked at with each pass of the log, changed or not: those that have changed last. */
+const looksAhead = 8
 /** Those of one relation are asked for in one question: `Definitions`. */
 const asksAtOnce = 500
 
@@ -44,6 +46,9 @@ export interface AccessWatchParts {
 export class AccessWatch {
   readonly #parts: AccessWatchParts
   readonly #states = new RelationStates()
+  /** Those that changed last, the latest at the end. */
+  readonly #recent = new Set<number>()
+  #lookedAt: ReadonlySet<number> = new Set()
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
   #asking: Promise<void> = Promise.resolve()
@@ -64,12 +69,32 @@ export class AccessWatch {
     await this.#refreshing
   }
 
+  /** What `verify` is likely to ask of the next pass. */
+  lookAhead(): string | undefined {
+    this.#lookedAt = new Set(this.#recent)
+    return this.#recent.size > 0 ? marksSql(this.#recent) : undefined
+  }
+
   /**
    * Makes sure, before changes of relations are handed on, that who follows them may read them, as of a transaction's
    * snapshot: what is written after a right has been taken away is told to nobody by that right.
+   *
+   * @param ahead what `lookAhead` asked last, answered in this transaction
    */
-  async verify(client: pg.ClientBase, relationIds: readonly number[]): Promise<void> {
-    const outdated = await this.#states.outdated(client, this.#parts.following.relationsOf(relationIds))
+  async verify(
+    client: pg.ClientBase,
+    relationIds: readonly number[],
+    ahead: readonly unknown[],
+  ): Promise<void> {
+    const isKnown = relationIds.every((id) => this.#lookedAt.has(id))
+    const marks = isKnown ? (ahead as readonly RelationMark[]) : undefined
+    const relations = this.#parts.following.relationsOf(relationIds)
+    const outdated = await this.#states.outdated(client, relations, marks)
+    for (const id of relationIds) {
+      this.#recent.delete(id)
+      this.#recent.add(id)
+    }
+    for (const id of this.#recent) if (this.#recent.size > looksAhead) this.#recent.delete(id)
     if (outdated.length > 0) await this.#check([...new Set(outdated.map(({ id }) => id))])
   }
 

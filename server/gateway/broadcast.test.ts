@@ -49,6 +49,7 @@ const pass = (key: string): Pass => ({
   to: '2:2:',
   transactions: [{ id: '1', at: '', rows: [{ op: 'row_insert', relationId: 1, key, new: '{"id":1}' }] }],
   heavy: [],
+  aside: [],
   client: undefined as never, // plain feeds ask nobody
   exportSnapshot: () => Promise.reject(new Error('not needed')),
 })

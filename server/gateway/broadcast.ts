@@ -31,7 +31,7 @@ export interface BroadcastParts {
   /** Lets go of those whose time is over. */
   readonly expire: () => void
   /** Makes sure that who follows relations may read them. */
-  readonly verify: (client: Pass['client'], relationIds: readonly number[]) => Promise<void>
+  readonly verify: (pass: Pass, relationIds: readonly number[]) => Promise<void>
   /** Makes sure that what PostgreSQL refuses to read is not asked again for ever. */
   readonly settle: (unreadable: WindowsUnreadable) => Promise<void>
   /** Brings the next pass about. */
@@ -70,7 +70,7 @@ export class Broadcast {
     const to = formatPosition({ epoch: pass.epoch, snapshot: pass.to })
     const concerned = this.#concernedBy(pass)
     // What is found out of date is asked for again before it is routed.
-    if (concerned.size > 0) await verify(pass.client, [...concerned])
+    if (concerned.size > 0) await verify(pass, [...concerned])
     const { transactions, setAside } = this.#setAside(pass, concerned)
     const unsettled = following.takeUnsettled(setAside)
     if (transactions.length === 0 && setAside.size === 0 && unsettled.size === 0) {

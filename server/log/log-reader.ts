@@ -5,7 +5,7 @@ import { sqlStates } from '../../shared/errors.ts'
 import { sqlStateOf } from '../db/failures.ts'
 import { connectEncoding, type Database } from '../db/pool.ts'
 import { Doorbell, givenBack } from './doorbell.ts'
-import { readLog, type LogBounds, type LogReading, type LogTransaction } from './read-log.ts'
+import { beginReading, type LogBounds, type LogReadingNow, type LogTransaction } from './read-log.ts'
 
 /** What one pass of the reader found, inside the transaction that saw it. */
 export interface Pass {
@@ -18,6 +18,8 @@ export interface Pass {
   readonly transactions: readonly LogTransaction[]
   /** Relations of which there is too much to be read in one go: their changes are not among the transactions. */
   readonly heavy: readonly number[]
+  /** What `asideSql` gave. */
+  readonly aside: readonly unknown[]
   /** Reads the database exactly as it stood at `to`. Only until the pass returns. */
   readonly client: pg.ClientBase
   /** Lets other connections read at `to`: `set transaction snapshot`. They must import it before the pass returns. */
@@ -31,6 +33,8 @@ export interface LogReaderOptions {
   relationIds(): readonly number[]
   /** Those among them of which old values are wanted, too. Default: none. */
   decisiveIds?(): readonly number[]
+  /** What is likely to be asked of the pass, and takes no round trip of its own if it is asked along with it. */
+  asideSql?(): string | undefined
   /** Someone waits for a position to start from, though nothing may have changed. */
   isAwaited(): boolean
   /** Hands on what a pass found. If it fails the pass is repeated, so it fails before it sends anything. */
@@ -68,6 +72,9 @@ interface ReaderConnection {
 
 /** Between two reads while there is work. */
 const pollMs = 2
+/** After a read that found so much: what comes meanwhile is read in one go, since each read has a price of its own. */
+const restPerChangeMs = 0.1
+const longestRestMs = 25
 /** The longest wait between two reads while a captured transaction is in flight. */
 const slowPollMs = 20
 /** Finding nothing this often, the reader tries to sleep. */
@@ -232,15 +239,20 @@ export class LogReader {
       // Asked before reading: only who reads once more may sleep.
       const isIdle = this.#isNeeded && this.#emptyPasses >= emptyPassesBeforeSleep
       const state = isIdle ? await bell.take() : 'busy'
-      const found = await this.#pass(client)
+      const changes = await this.#pass(client)
       onSuccess()
+      const found = changes > 0
       // Awake from here on: a writer need not ring while the reader comes back by itself.
       // Rung for nothing: somebody writes what nobody follows, and is not to ring for each commit.
       // Nobody follows anything: nor is anybody to ring.
       if (found || wasRung || !this.#isNeeded) await bell.giveBack()
       if (wasRung) await bell.watch()
       this.#emptyPasses = found || wasRung || !this.#isNeeded ? 0 : this.#emptyPasses + 1
-      if (found) continue
+      if (found) {
+        const restMs = Math.min(changes * restPerChangeMs, longestRestMs)
+        if (restMs >= 1) await this.#rest(restMs)
+        continue
+      }
       if (bell.isHeld || !this.#isNeeded) await this.#rest(this.#rests.asleepMs)
       else if (state === 'others') await this.#rest(this.#rests.standbyMs)
       else await this.#rest(Math.min(pollMs * Math.max(1, this.#emptyPasses - 2), slowPollMs))
@@ -252,28 +264,21 @@ export class LogReader {
     return this.#options.relationIds().length > 0 || this.#options.isAwaited()
   }
 
-  /** One pass: true if it found something. */
-  async #pass(client: pg.Client): Promise<boolean> {
+  /** One pass: how many changes it found. Of what there is too much of each relation counts for one. */
+  async #pass(client: pg.Client): Promise<number> {
     const position = this.#position
     if (!position) throw new Error('the log reader has no connection')
     const startedAt = performance.now()
-    const results = await client.query(
-      'begin isolation level repeatable read read only; select pg_current_snapshot()::text as snapshot',
-    )
-    const to: string = (results as unknown as pg.QueryResult[])[1]?.rows[0].snapshot
-    const reading = await this.#read(client, position.snapshot, to)
+    const reading = await this.#begin(client, position.snapshot)
     if (reading === 'expired') {
-      await client.query('rollback')
-      this.#position = { epoch: position.epoch, snapshot: to }
-      this.#options.logger.warn('changes have been pruned before they were read; going on from now')
-      this.#options.onGap()
-      return false
+      await this.#skip(client)
+      return 0
     }
+    const { to } = reading
     const pass: Pass = {
       startedAt,
       epoch: position.epoch,
       from: position.snapshot,
-      to,
       ...reading,
       client,
       exportSnapshot: async () => (await client.query('select pg_export_snapshot() as id')).rows[0].id,
@@ -283,24 +288,37 @@ export class LogReader {
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
     await client.query('commit')
-    return reading.transactions.length > 0 || reading.heavy.length > 0
+    return reading.transactions.reduce((sum, { rows }) => sum + rows.length, reading.heavy.length)
   }
 
-  async #read(client: pg.Client, from: string, to: string): Promise<LogReading | 'expired'> {
+  async #begin(client: pg.Client, from: string): Promise<LogReadingNow | 'expired'> {
     try {
-      const { relationIds, decisiveIds, bounds } = this.#options
-      return await readLog(client, from, to, relationIds(), bounds, decisiveIds?.())
+      const { relationIds, decisiveIds, bounds, asideSql } = this.#options
+      return await beginReading(client, from, relationIds(), bounds, decisiveIds?.(), asideSql?.())
     } catch (error) {
       if (sqlStateOf(error) === sqlStates.position_expired) return 'expired'
       throw error
     }
   }
 
+  /** Goes on from now. */
+  async #skip(client: pg.Client): Promise<void> {
+    await client.query('rollback')
+    const { rows } = await client.query('select pg_current_snapshot()::text as snapshot')
+    this.#position = { epoch: this.epoch, snapshot: rows[0].snapshot }
+    this.#options.logger.warn('changes have been pruned before they were read; going on from now')
+    this.#options.onGap()
+  }
+
   async #rest(ms: number): Promise<void> {
     if (this.#isWoken || this.#closing.signal.aborted) return
-    const waiting = new AbortController()
-    this.#rouse = () => waiting.abort()
-    await sleep(ms, undefined, { signal: waiting.signal }).catch(() => undefined)
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#rouse = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
     this.#rouse = () => undefined
   }
 }

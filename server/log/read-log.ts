@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 
 /** One row of `event.change`: what one statement did to one row. */
 export interface LogRow {
@@ -60,24 +60,95 @@ export async function readLog(
   from: string,
   to: string,
   relationIds: readonly number[],
-  { maxRows, maxBytes }: LogBounds = defaultBounds,
+  bounds: LogBounds = defaultBounds,
   withOld: readonly number[] = [],
 ): Promise<LogReading> {
+  if (from === to) return nothing
+  return readWithin(relationIds, (wanted) => ask(client, from, to, wanted, bounds, withOld))
+}
+
+/** What has been read in a transaction, up to its snapshot `to`. */
+export interface LogReadingNow extends LogReading {
+  readonly to: string
+  /** The rows of what was asked besides. */
+  readonly aside: readonly unknown[]
+}
+
+/**
+ * As `readLog`, in a transaction that it begins: up to the snapshot of that, which is all that has been committed by then.
+ *
+ * Whoever waits for a commit waits for this, so all of it is asked in one round trip.
+ *
+ * @param asideSql another question, to be answered as of the same snapshot
+ * @throws as `readLog`; the transaction has failed then
+ */
+export async function beginReading(
+  client: pg.ClientBase,
+  from: string,
+  relationIds: readonly number[],
+  bounds: LogBounds = defaultBounds,
+  withOld: readonly number[] = [],
+  asideSql?: string,
+): Promise<LogReadingNow> {
+  const statements = [
+    'begin isolation level repeatable read read only',
+    'select pg_current_snapshot()::text as snapshot',
+  ]
+  if (relationIds.length > 0) {
+    const { maxRows, maxBytes } = bounds
+    const of = [`{${relationIds.join()}}`, `${maxRows}`, `${maxBytes}`, `{${withOld.join()}}`].map(literal)
+    statements.push(
+      `select * from event.changes_between(${literal(from)}, pg_current_snapshot(), ${of.join(', ')})`,
+    )
+  }
+  if (asideSql !== undefined) statements.push(asideSql)
+  const results = (await client.query(statements.join('; '))) as unknown as pg.QueryResult[]
+  const aside: unknown[] = asideSql === undefined ? [] : (results.pop()?.rows ?? [])
+  const to: string = results[1]?.rows[0].snapshot
+  let first: (LogRecord | Excess)[] | undefined = results[2]?.rows ?? []
+  const reading = await readWithin(relationIds, async (wanted) => {
+    const rows = first ?? (await ask(client, from, to, wanted, bounds, withOld))
+    first = undefined
+    return rows
+  })
+  return { ...reading, to, aside }
+}
+
+const nothing: LogReading = { transactions: [], heavy: [] }
+
+/** Asks, if there is too much, for less: all of what is asked for last has been told, or none of it. */
+async function readWithin(
+  relationIds: readonly number[],
+  ask: (wanted: readonly number[]) => Promise<readonly (LogRecord | Excess)[]>,
+): Promise<LogReading> {
   const heavy: number[] = []
-  let wanted = from === to ? [] : relationIds
+  let wanted = relationIds
   while (wanted.length > 0) {
     if (heavy.length === maxQuestions) return { transactions: [], heavy: relationIds }
-    const { rows } = await client.query<LogRecord | Excess>({
-      name: 'rowcast_read_log',
-      text: sql,
-      values: [from, to, wanted, maxRows, maxBytes, withOld],
-    })
+    const rows = await ask(wanted)
     const [first] = rows
-    if (first?.xid !== null) return { transactions: transactionsOf(rows as LogRecord[]), heavy } // all or none
+    if (first?.xid !== null) return { transactions: transactionsOf(rows as LogRecord[]), heavy }
     heavy.push(first.relation_id)
     wanted = wanted.filter((id) => id !== first.relation_id)
   }
   return { transactions: [], heavy }
+}
+
+async function ask(
+  client: pg.ClientBase,
+  from: string,
+  to: string,
+  relationIds: readonly number[],
+  { maxRows, maxBytes }: LogBounds,
+  withOld: readonly number[],
+): Promise<(LogRecord | Excess)[]> {
+  const values = [from, to, relationIds, maxRows, maxBytes, withOld]
+  const { rows } = await client.query<LogRecord | Excess>({ name: 'rowcast_read_log', text: sql, values })
+  return rows
+}
+
+function literal(text: string): string {
+  return pg.escapeLiteral(text)
 }
 
 /** A row of `event.changes_between`. */

@@ -32,7 +32,7 @@ as $$
     -- the change log
     'changes_between', 'log_horizon', 'log_status',
     -- reading as clients
-    'select_as', 'is_secured', 'policies', 'is_identity_type', 'base_type', 'row_security_state', 'role_states',
+    'select_as', 'is_secured', 'policies', 'is_identity_type', 'base_type', 'row_security_state', 'role_states', 'relation_marks',
     -- sessions
     'create_sessions', 'attach_sessions', 'touch_sessions', 'acknowledge_sessions', 'leave_sessions', 'renew_sessions',
     'forget_expired_sessions', 'forget_lost_servers', 'session_lock_class',
