@@ -11,13 +11,14 @@ interface ReaderSettings {
   /** What it waits for after it has found something. */
   readonly hold?: () => Promise<unknown>
   readonly bounds?: LogBounds
+  readonly asideSql?: () => string
 }
 
 /** A reader, and what it has handed on. */
 async function readerOf(
   url: string,
   relationIds: () => readonly number[],
-  { rests = {}, hold, bounds = defaultBounds }: ReaderSettings = {},
+  { rests = {}, hold, bounds = defaultBounds, asideSql }: ReaderSettings = {},
 ) {
   const keys: string[][] = []
   const passes: Pass[] = []
@@ -37,6 +38,7 @@ async function readerOf(
     onGap: () => void gaps++,
     rests,
     bounds,
+    ...(asideSql && { asideSql }),
   })
   await reader.start()
   return { reader, keys, passes, gaps: () => gaps, [Symbol.asyncDispose]: () => reader.close() }
@@ -210,6 +212,42 @@ test('of too much in too many relations all are left out, and read on from there
   await writer.query('insert into t3 values (100)')
   await until(() => at.keys.length > 0)
   expect(at.keys).toEqual([['[100]']])
+})
+
+test('what is asked along with a pass is answered as of its snapshot, also where there is too much to read', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(
+    `create table t (id int primary key); grant select on t to public; select event.track('t')`,
+  )
+  const asideSql = () => 'select count(*)::int from public.t'
+  const bounds = { ...defaultBounds, maxRows: 10 }
+  await using at = await readerOf(database.serverUrl, () => [1], { asideSql, bounds })
+  await until(() => at.passes.length > 0)
+  expect(at.passes[0]?.aside).toEqual([{ count: 0 }])
+  for (const last of [10, 30]) {
+    await writer.query('insert into t select generate_series((select count(*) from t) + 1, $1)', [last])
+    await until(() => at.passes.some(({ aside }) => (aside[0] as { count: number }).count === last))
+    const pass = at.passes.find(({ aside }) => (aside[0] as { count: number }).count === last)
+    expect(pass?.transactions.flatMap(({ rows }) => rows).length).toBe(last === 10 ? 10 : 0)
+    expect(pass?.heavy).toEqual(last === 10 ? [] : [1])
+  }
+})
+
+test('after much has been found, the reader rests, and reads what comes meanwhile in one go', async () => {
+  await using database = await createTestDatabase()
+  const writer = await database.connect()
+  await writer.query(`create table t (id int primary key); select event.track('t')`)
+  await using at = await readerOf(database.serverUrl, () => [1])
+  await writer.query('begin; insert into t values (0)') // the bell cannot be taken, so nobody rings
+  await until(() => at.passes.length > 3)
+  const other = await database.connect()
+  await other.query('insert into t select generate_series(1, 500)')
+  await until(() => at.keys.length === 1)
+  const found = at.passes.findIndex(({ transactions }) => transactions.length > 0)
+  await until(() => at.passes.length > found + 1)
+  const [pass, next] = at.passes.slice(found)
+  expect((next?.startedAt ?? 0) - (pass?.startedAt ?? 0)).toBeGreaterThanOrEqual(24)
 })
 
 test('a pass that finds nothing is handed on as well, so that positions move on', async () => {
