@@ -101,6 +101,13 @@ describe('the person example', () => {
     expect(changes).toEqual([{ op: 'field_update', key: '[1]', new: { score: 17 }, old: { score: 16 } }])
   })
 
+  test('a statement that changes nothing takes no transaction id', async () => {
+    await client.query('begin; update person set score = 0 where false; delete from person where false')
+    const { rows } = await client.query('select pg_current_xact_id_if_assigned() as xid')
+    await client.query('rollback')
+    expect(rows).toEqual([{ xid: null }])
+  })
+
   test('E-10 a transaction that is rolled back, or part of one, yields nothing', async () => {
     const changes = await changesOf(
       'person',
@@ -303,7 +310,7 @@ describe('names and sizes', () => {
       create schema "My Schema"; create table "My Schema"."Per""son" (
         "Id" int primary key, "createdAt" timestamptz default now(), "constructor" text, "__proto__" text, "a.b" bigint, "select" int,
         "O'Neil" int, "näme" text, "percent %s %I" int, "back\\slash" int, "new" int, "old" int, r int, n int, o int, c int, u int,
-        op int, key text, actor text, v_count int, v_sql text, found bool, tg_op text, "$1" int, capture int, seq int, t int);
+        op int, key text, actor text, v_count int, v_part int, v_actor text, v_sql text, found bool, tg_op text, "$1" int, capture int, seq int, t int);
       select event.track('"My Schema"."Per""son"')`)
     const relation = '"My Schema"."Per""son"'
     const changes = await changesOf(

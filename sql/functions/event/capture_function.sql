@@ -19,10 +19,13 @@ begin
 language plpgsql security definer set search_path = pg_catalog, pg_temp%2$s
 as $capture$
 #variable_conflict use_column
+<<capture>>
 declare
   v_is_current boolean;
-  v_is_attached boolean := false;
+  v_is_settled boolean := false;
   v_has_chains boolean;
+  v_part integer;
+  v_actor text;
   v_count bigint := 0;
   v_count_moved bigint;
   v_names text[];
@@ -35,11 +38,11 @@ begin
     return null;
   end if;
 %6$s
-  if v_count > 0 then
-    if not pg_try_advisory_xact_lock_shared(event.bell_key()) then
-      perform event.ring();
-    end if;
-    if v_is_attached then
+  if v_count > 0 and (
+    not pg_try_advisory_xact_lock_shared(event.bell_key()) or pg_sequence_last_value('event.attachment_seq'::regclass) is not null
+  ) then
+    perform event.ring();
+    if not v_is_settled and exists (select from event.attachment) then
       perform event.notify_captured(%5$s, v_count);
     end if;
   end if;

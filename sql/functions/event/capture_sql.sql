@@ -101,11 +101,8 @@ begin
     end;
   end if;
   return format(
-    -- All that a statement changed goes to one part, which is asked for once, as in event.part_of(): after the id was assigned.
-    'insert into event.change (part, actor, relation_id, op, key, new, old) '
-      'select (select (pg_current_xact_id() is null)::integer + (pg_sequence_last_value(''event.log_part_seq''::regclass) & 7)::integer), '
-      '(select event.actor()), %s, c.* from (%s) as c (op, key, new, old)',
-    relation_id, v_query);
+    'insert into event.change (part, actor, relation_id, op, key, new, old) select %s, %s, c.* from (%s) as c (op, key, new, old)',
+    event.part_and_actor_sql(), relation_id, v_query);
 end;
 $$;
 

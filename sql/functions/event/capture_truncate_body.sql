@@ -11,7 +11,6 @@ as $$
       execute v_sql;
       get diagnostics v_count = row_count;
       perform event.restore_settings(v_settings);
-      v_is_attached := exists (select from event.attachment);
     end if;
   exception when others then
     raise warning 'Rowcast could not capture truncate of %%: %%', tg_relid::regclass, sqlerrm

@@ -6,9 +6,9 @@ create or replace function event.open_statement() returns trigger
 language plpgsql
 as $$
 declare
-  v_open text := current_setting(tg_argv[0], true);
+  v_open text;
 begin
-  v_open := set_config(tg_argv[0], case when v_open <> '' then v_open || ' ' || left(tg_op, 1) else left(tg_op, 1) end, true);
+  v_open := set_config(tg_argv[0], concat_ws(' ', nullif(current_setting(tg_argv[0], true), ''), left(tg_op, 1)), true);
   return null;
 end;
 $$;

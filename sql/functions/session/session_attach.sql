@@ -9,6 +9,7 @@ as $$
 begin
   perform event.require_session(session);
   perform event.forget_lost_attachments();
+  perform nextval('event.attachment_seq'); -- before anybody can see the attachment: from now on writers look for it
   insert into event.attachment (session_id, pid, backend_start)
   select session, pg_backend_pid(), coalesce(c.backend_start, now())
   from pg_catalog.pg_stat_activity as c
