@@ -44,7 +44,10 @@ export class WireClient {
     this.#subscriptions = [...subscriptions]
   }
 
-  /** Begins, or goes on from where it was: at once, and not after the delay of a real client. Resolves when it is live. */
+  /**
+   * Begins, or goes on from where it was: at once, and not after the delay of a real client. Resolves when it is live, and
+   * has been shown all that it follows.
+   */
   async connect(): Promise<void> {
     this.#socket?.disconnect()
     const socket = io(this.#url, {
@@ -74,11 +77,13 @@ export class WireClient {
     this.#session = session
     this.#ids = subscriptions.map((answer) => valueOf(answer).id)
     await live
+    // What it has not been shown before may come a little later.
+    while (this.#ids.some((id) => !this.#shapes.has(id))) await this.#untilShown()
   }
 
   /** Resolves when all rows have come. */
   async subscribe(subscription: Subscription): Promise<void> {
-    const shown = new Promise<void>((resolve) => (this.#onShown = resolve))
+    const shown = this.#untilShown()
     const reply = (await this.#socket?.emitWithAck('subscribe', { subscription })) as Reply<Subscribed>
     this.#ids = [...this.#ids, valueOf(reply).id]
     this.#subscriptions.push(subscription)
@@ -89,11 +94,17 @@ export class WireClient {
     this.#socket?.disconnect()
   }
 
+  /** The rows of something have come, all of them. */
+  #untilShown(): Promise<void> {
+    return new Promise((resolve) => (this.#onShown = resolve))
+  }
+
   #listen(socket: Socket): void {
     socket.on('snapshot', (message: Snapshot) => {
-      this.#shapes.set(message.subscription, message.shape)
       this.#listener.snapshot(message)
-      if (message.done) this.#onShown()
+      if (!message.done) return
+      this.#shapes.set(message.subscription, message.shape)
+      this.#onShown()
     })
     socket.on('batch', (message: Batch) => {
       this.#position = message.to
