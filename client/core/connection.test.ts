@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { RowcastError } from '../../shared/errors.ts'
 import { positionOf } from '../testing/model-server.ts'
+import type { Subscription } from '../../shared/subscription.ts'
 import { SocketServer } from '../testing/socket-server.ts'
 import { createClient, type Client, type ClientOptions } from './client.ts'
-import { Connection, type ConnectionState } from './connection.ts'
+import { Connection, type ConnectionParts, type ConnectionState } from './connection.ts'
 import { textOf } from './definition.ts'
 import { Replica } from './replica.ts'
 import { pageSession } from './session-store.ts'
@@ -448,12 +449,14 @@ test('a page that is out of date for a while says so, and one that is for a mome
   expect(rows.getSnapshot().data).toEqual([])
 })
 
-test('a server that accepts connections but answers nothing is left, whatever was asked', async () => {
+/** A connection, and what it is for. */
+function connected(parts: Partial<ConnectionParts>) {
   const states: ConnectionState[] = []
+  const positions: (string | undefined)[] = []
   const sync = new Sync({
     replica: new Replica(),
     interests: () => subscriptions,
-    publish: () => undefined,
+    publish: (_, position) => positions.push(position),
     onLive: () => connection.live(),
     onCatchUp: () => connection.catchUp(),
     onUnfit: (error) => connection.leave(error),
@@ -467,12 +470,17 @@ test('a server that accepts connections but answers nothing is left, whatever wa
     transports: ['websocket'],
     retryDelayMs: 10,
     maxRetryDelayMs: 20,
-    answerTimeoutMs: 100,
     session: pageSession(),
     sync,
     onState: (state) => states.push(state),
     report: (error) => errors.push(error),
+    ...parts,
   })
+  return { connection, subscriptions, states, positions }
+}
+
+test('a server that accepts connections but answers nothing is left, whatever was asked', async () => {
+  const { connection, subscriptions, states } = connected({ answerTimeoutMs: 100 })
   server.isSilent = true
   connection.connect()
   await until(() => expect(server.sockets.length).toBeGreaterThan(2))
@@ -488,5 +496,27 @@ test('a server that accepts connections but answers nothing is left, whatever wa
   expect(new Set(errors.map(({ code, message }) => `${code}: ${message}`))).toEqual(
     new Set(['disconnected: the server does not answer']),
   )
+  connection.close()
+})
+
+test('what comes within a frame is one commit, and no answer overtakes it', async () => {
+  const frames = { isShown: true, request: () => () => undefined } // the next one never comes
+  const { connection, subscriptions, positions } = connected({ frames })
+  const follow = (subscription: Subscription) => {
+    const text = textOf(subscription)
+    subscriptions.listen(text, subscription, () => undefined)
+    return () => subscriptions.resultOf(text)
+  }
+  const table = follow(people)
+  connection.connect()
+  // its answer comes after the first rows, and a change comes before it
+  await until(() => expect(server.connection?.followed.size).toBe(1))
+  follow({ kind: 'row', relation: 'person', key: [1] })
+  await until(() => expect(table().status).toBe('ready'))
+  positions.length = 0
+  for (const score of [13, 14, 15]) server.model.write('public.person', { ...joe, score })
+  follow({ kind: 'row', relation: 'person', key: [2] })
+  await until(() => expect(table().data).toEqual([{ ...joe, score: 15 }, ann]))
+  expect(new Set(positions)).toEqual(new Set([positionOf(4)]))
   connection.close()
 })

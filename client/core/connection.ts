@@ -7,10 +7,12 @@ import type {
   Reply,
   ServerToClientEvents,
 } from '../../shared/protocol.ts'
+import { FrameQueue } from './frame-queue.ts'
 import { messageNames, parseAttached, parseLasting, parseMessage, parseSubscribed } from './messages.ts'
+import { pageFrames, type Frames } from './page-frames.ts'
 import { Renewal } from './renewal.ts'
 import type { SessionStore } from './session-store.ts'
-import type { Sync } from './sync.ts'
+import type { Sync, SyncMessage } from './sync.ts'
 import type { SessionKey, Wire } from './wire.ts'
 
 type Credentials = Readonly<Record<string, unknown>>
@@ -47,6 +49,8 @@ export interface ConnectionParts {
   /** Makes sockets. Default: Socket.IO's own. */
   readonly io?: typeof io | undefined
   readonly sync: Sync
+  /** Default: the page's. */
+  readonly frames?: Frames
   readonly onState: (state: ConnectionState) => void
   readonly report: (error: RowcastError) => void
 }
@@ -85,6 +89,8 @@ export class Connection {
   #retryTimer: ReturnType<typeof setTimeout> | undefined
   #leaveTimer: ReturnType<typeof setTimeout> | undefined
   #catchingUpTimer: ReturnType<typeof setTimeout> | undefined
+  /** What the present socket has brought. */
+  readonly #arrived: FrameQueue<SyncMessage>
   readonly #renewal: Renewal
   /** The last acknowledgement has arrived, or will not. */
   #acknowledged: Promise<unknown> = Promise.resolve()
@@ -93,6 +99,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
+    this.#arrived = new FrameQueue(parts.frames ?? pageFrames, (messages) => parts.sync.receive(...messages))
     this.#renewal = new Renewal(() => void this.#renewInTime(), parts.retryDelayMs)
   }
 
@@ -270,13 +277,14 @@ export class Connection {
       message = parseMessage(name, input)
     } catch (error) {
       report(error as RowcastError) // parseMessage throws no other
+      this.#arrived.flush()
       if (name !== 'progress') sync.doubt()
       return
     }
     if (message.name === 'leave') this.#leaveWithin(socket, message.withinMs)
     else if (message.name === 'expired')
       this.#retry(socket, new RowcastError('expired', 'what this client has signed in with has expired'))
-    else sync.receive(message)
+    else this.#arrived.add(message)
   }
 
   /** The server is about to end, for all its clients at once: each goes at a moment of its own. */
@@ -293,6 +301,7 @@ export class Connection {
   }
 
   #detach(): void {
+    this.#arrived.clear() // it will come again
     clearTimeout(this.#leaveTimer)
     clearTimeout(this.#catchingUpTimer)
     this.#leaveTimer = undefined
@@ -339,16 +348,18 @@ export class Connection {
     else this.#parts.onState({ status: this.#wasLive ? 'reconnecting' : 'connecting', error })
   }
 
-  /** One connection's way to the server. Answers are called back at once, so they keep their order with the messages. */
+  /** One connection's way to the server. Answers keep their order with the messages. */
   #wireOver(socket: AppSocket): Wire {
     const timeoutMs = this.#parts.answerTimeoutMs ?? answerTimeoutMs
     return {
       attach: (request, reply) =>
         socket.timeout(timeoutMs).emit('attach', request, (error: Error | null, result: unknown) => {
+          this.#arrived.flush()
           reply(error ? silent : parseAttached(result))
         }),
       subscribe: (request, reply) =>
         socket.timeout(timeoutMs).emit('subscribe', request, (error: Error | null, result: unknown) => {
+          this.#arrived.flush()
           if (!error) reply(parseSubscribed(result))
           else if (this.#socket === socket && socket.connected)
             this.leave(new RowcastError(silent.code, silent.message))

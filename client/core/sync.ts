@@ -139,19 +139,33 @@ export class Sync implements InterestObserver {
     this.#commit()
   }
 
-  /** Takes a message of the present connection. */
-  receive(message: SyncMessage): void {
+  /** Takes messages of the present connection, in their order, and shows what they come to at once. */
+  receive(...messages: readonly SyncMessage[]): void {
+    const wire = this.#wire
+    let hasNews = false
+    for (const message of messages) {
+      if (this.#take(message)) hasNews = true
+      if (this.#wire !== wire) return // it has been left over this message
+    }
+    if (hasNews) this.#commit()
+  }
+
+  /** Whether there is something that is not shown yet. */
+  #take(message: SyncMessage): boolean {
     switch (message.name) {
       case 'catch_up':
-        return this.#fallBehind()
+        this.#fallBehind()
+        return false
       case 'ended':
-        return this.#end(message)
+        this.#end(message)
+        return true
       case 'reset':
         if (this.#phase === 'live') this.#fallBehind()
     }
     if (this.#phase === 'live') return this.#follow(message)
     this.#stage.add(message)
     if (message.name === 'progress' && this.#phase === 'catching_up') this.#catchUp(message.to)
+    return false
   }
 
   /** A message that might have changed anything could not be read: everything is asked for afresh. */
@@ -285,7 +299,6 @@ export class Sync implements InterestObserver {
     this.#served.delete(subscription)
     this.#forgetRows(subscription)
     this.#parts.replica.close(subscription)
-    this.#commit()
   }
 
   #fallBehind(): void {
@@ -328,23 +341,26 @@ export class Sync implements InterestObserver {
   }
 
   /** Applies what comes while everything is up to date. What has come already changes nothing. */
-  #follow(message: StagedMessage): void {
+  #follow(message: StagedMessage): boolean {
     switch (message.name) {
       case 'batch':
-        if (message.part !== undefined || !this.#isAhead(message.to)) return
+        if (message.part !== undefined || !this.#isAhead(message.to)) return false
         this.#parts.replica.applyBatch(message)
         break
       case 'snapshot':
-        if (this.#isBack(message.to)) return this.#refuse(message)
-        if (!this.#applyRows(message, true)) return
+        if (this.#isBack(message.to)) {
+          this.#refuse(message)
+          return false
+        }
+        if (!this.#applyRows(message, true)) return false
         break
       case 'reset': // begins a catching up
-        return
+        return false
       case 'progress':
-        if (!this.#isAhead(message.to)) return
+        if (!this.#isAhead(message.to)) return false
     }
     this.#position = message.to
-    this.#commit()
+    return true
   }
 
   /** Rows that would take the page back: they have come once more, or this server knows no newer ones. */

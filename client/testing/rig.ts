@@ -19,7 +19,8 @@ export class Rig {
   relations: Commit['relations'] = new Map()
   connection: ModelConnection | undefined
   session: SessionKey | undefined
-  #waiting: (() => void)[] = []
+  /** Messages, and what answers. */
+  #waiting: (SyncMessage | (() => void))[] = []
   #sent: SyncMessage[] = []
   #doubled = 0
 
@@ -96,9 +97,9 @@ export class Rig {
     this.#sent.push(message)
     if (this.#doubled > 0 && (message.name === 'batch' || message.name === 'snapshot')) {
       this.#doubled--
-      this.#waiting.push(() => this.sync.receive(message))
+      this.#waiting.push(message)
     }
-    this.#waiting.push(() => this.sync.receive(message))
+    this.#waiting.push(message)
   }
 
   /** So many of the next rows or changes are sent twice. */
@@ -118,8 +119,31 @@ export class Rig {
     for (let n = 0; n < count; n++) {
       const next = this.#waiting.shift()
       if (!next) return
-      next()
+      if (typeof next === 'function') next()
+      else this.sync.receive(next)
     }
+  }
+
+  /**
+   * Delivers what waits next: an answer, or as many messages as may come to one commit, as if they had come within a frame.
+   *
+   * @returns how many
+   */
+  deliverTogether(atMost: number): number {
+    const [first] = this.#waiting
+    if (atMost === 1 || typeof first === 'function') {
+      this.deliver(1)
+      return 1
+    }
+    const messages: SyncMessage[] = []
+    for (const next of this.#waiting.slice(0, atMost)) {
+      if (typeof next === 'function') break
+      messages.push(next)
+      if (next.name === 'progress') break // may end a catching up, with a commit of its own
+    }
+    this.#waiting.splice(0, messages.length)
+    this.sync.receive(...messages)
+    return messages.length
   }
 
   get isWaiting(): boolean {
