@@ -35,6 +35,7 @@ test('without a name all benches are listed, one a line', async () => {
     'reconnect',
     'memory',
     'store',
+    'render',
     'bundle',
     'access',
     'sessions',
@@ -45,7 +46,7 @@ test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
   expect(stderr).toContain(
-    'there is no bench nothing: there are latency, commits, bulk, stream, snapshot, reconnect, memory, store, bundle, access, sessions',
+    'there is no bench nothing: there are latency, commits, bulk, stream, snapshot, reconnect, memory, store, render, bundle, access, sessions',
   )
 })
 

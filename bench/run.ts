@@ -14,6 +14,7 @@ import { commits } from './commits.ts'
 import { latency } from './latency.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
+import { render } from './render.ts'
 import { sessions } from './sessions.ts'
 import { snapshot } from './snapshot.ts'
 import { store } from './store.ts'
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   reconnect,
   memory,
   store,
+  render,
   bundle,
   access,
   sessions,

@@ -27,12 +27,8 @@ export const browserFlags = [
  * @returns the path of its program
  */
 export async function getBrowser(say: (message: string) => void): Promise<string> {
-  const named = process.env[browserVariable]
-  if (named && (await works(named))) return named
-  if (named) throw new Error(`${browserVariable} is ${named}, which does not run. Correct it, or unset it.`)
-  const found = await findBrowser()
-  if (found) return found
   return (
+    (await findBrowser()) ??
     (await download(say)) ??
     (await installDebianPackage(say)) ??
     fail(
@@ -42,7 +38,11 @@ export async function getBrowser(say: (message: string) => void): Promise<string
   )
 }
 
-async function findBrowser(): Promise<string | null> {
+/** The one of ROWCAST_BROWSER, else one that is installed: null if there is none. */
+export async function findBrowser(): Promise<string | null> {
+  const named = process.env[browserVariable]
+  if (named && (await works(named))) return named
+  if (named) throw new Error(`${browserVariable} is ${named}, which does not run. Correct it, or unset it.`)
   for (const candidate of [chromium.executablePath(), ...usualPlaces()])
     if (existsSync(candidate) && (await works(candidate))) return candidate
   return null

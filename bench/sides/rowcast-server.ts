@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { pino } from 'pino'
+import sirv from 'sirv'
 import { createRowcast } from '../../server/index.ts'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
@@ -14,11 +15,14 @@ export interface ServeOptions {
   /** Of all clients. */
   readonly role: string
   readonly port?: number
+  /** Of a page that it serves as well. */
+  readonly folder?: string
 }
 
 /** @returns its port */
-async function serve({ database, role, port = 0 }: ServeOptions): Promise<number> {
-  const httpServer = createServer((_request, response) => response.writeHead(404).end())
+async function serve({ database, role, port = 0, folder }: ServeOptions): Promise<number> {
+  const nothing = (_request: unknown, response: ServerResponse) => response.writeHead(404).end()
+  const httpServer = createServer(folder === undefined ? nothing : sirv(folder))
   await createRowcast({
     database,
     httpServer,
