@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Grouped } from './grouped.ts'
 
 /** Keeps what it is asked, and answers each with its double when told to. */
-function counting(options: { limit?: number; sizeOf?: (n: number) => number } = {}) {
+function counting(options: { limit?: number; sizeOf?: (n: number) => number; gatherMs?: number } = {}) {
   const asked: number[][] = []
   const grouped = new Grouped<number, number>(async (requests) => {
     asked.push([...requests])
@@ -26,6 +26,18 @@ test('what comes while an answer is under way goes together in the next group, n
   await Promise.all([2, 3, 4].map((n) => grouped.ask(n)))
   await first
   expect(asked).toEqual([[1], [2, 3], [4, 7], [8]])
+})
+
+test('what nobody waits for gathers what comes in many turns, and is settled with it', async () => {
+  const { asked, grouped } = counting({ gatherMs: 200 })
+  const answers: Promise<number>[] = []
+  for (const n of [1, 2, 3]) {
+    answers.push(grouped.ask(n))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await grouped.settle()
+  expect(asked).toEqual([[1, 2, 3]])
+  expect(await Promise.all(answers)).toEqual([2, 4, 6])
 })
 
 test('large requests make small groups, and one that is larger than the limit goes alone', async () => {

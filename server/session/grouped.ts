@@ -1,3 +1,4 @@
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { Breather, settled } from '../breather.ts'
 import { isRefusal } from '../db/failures.ts'
 
@@ -11,23 +12,32 @@ export class Grouped<Request, Answer> {
   readonly #ask: (requests: readonly Request[]) => Promise<readonly Answer[]>
   readonly #limit: number
   readonly #sizeOf: (request: Request) => number
+  readonly #gatherMs: number
   #waiting: Waiting<Request, Answer>[] = []
   #isAsking = false
+  #asking: Promise<void> = Promise.resolve()
 
   /**
    * @param ask gives an answer for each request, in their order; never called again before it has answered
    * @param options.limit of the sizes of a group's requests together, which are 1 if nothing else is said
+   * @param options.gatherMs so long a group waits for others to join it: for what nobody waits for
    */
   constructor(
     ask: (requests: readonly Request[]) => Promise<readonly Answer[]>,
     {
       limit = 500,
       sizeOf = () => 1,
-    }: { readonly limit?: number; readonly sizeOf?: (request: Request) => number } = {},
+      gatherMs = 0,
+    }: {
+      readonly limit?: number
+      readonly sizeOf?: (request: Request) => number
+      readonly gatherMs?: number
+    } = {},
   ) {
     this.#ask = ask
     this.#limit = limit
     this.#sizeOf = sizeOf
+    this.#gatherMs = gatherMs
   }
 
   ask(request: Request): Promise<Answer> {
@@ -35,12 +45,21 @@ export class Grouped<Request, Answer> {
       this.#waiting.push({ request, resolve, reject })
       if (this.#isAsking) return
       this.#isAsking = true
-      setImmediate(() => void this.#askAll())
+      this.#asking = this.#askAll()
     })
   }
 
+  /** Resolves when all that has been asked by now has its answer. */
+  settle(): Promise<void> {
+    return this.#asking
+  }
+
   async #askAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, this.#nextCount()))
+    await turn()
+    while (this.#waiting.length > 0) {
+      if (this.#gatherMs > 0) await sleep(this.#gatherMs)
+      await this.#answer(this.#waiting.splice(0, this.#nextCount()))
+    }
     this.#isAsking = false
   }
 

@@ -50,6 +50,8 @@ export interface Renewal {
 
 const defaultExpireAfterMs = 30 * 24 * 60 * 60 * 1000
 const defaultMaxPerIdentity = 100
+/** Clients acknowledge all the time, each for itself, and none waits for it: the database is asked about ten times a second. */
+const acknowledgeMs = 100
 
 /**
  * The durable side of sessions: who owns one, what it follows, how far it has come, and to which servers it is
@@ -79,8 +81,9 @@ export class SessionStore {
   readonly #leaving = new Grouped((sessions: readonly string[]) =>
     this.#inTurn(() => this.#leaveAll(sessions)),
   )
-  readonly #acknowledging = new Grouped((positions: readonly Acknowledged[]) =>
-    this.#acknowledgeAll(positions),
+  readonly #acknowledging = new Grouped(
+    (positions: readonly Acknowledged[]) => this.#acknowledgeAll(positions),
+    { gatherMs: acknowledgeMs },
   )
 
   constructor(pool: pg.Pool, options: SessionOptions = {}) {
@@ -209,6 +212,7 @@ export class SessionStore {
 
   /** Nothing is attached to this server any more. */
   async leave(): Promise<void> {
+    await this.#acknowledging.settle()
     await this.#inTurn(() =>
       this.#pool.query(
         `with server as (delete from event.server where id = $1) delete from event.server_session where server_id = $1`,
