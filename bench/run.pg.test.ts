@@ -31,6 +31,7 @@ test('without a name all benches are listed, one a line', async () => {
     'commits',
     'bulk',
     'stream',
+    'fanout',
     'snapshot',
     'reconnect',
     'memory',
@@ -39,6 +40,7 @@ test('without a name all benches are listed, one a line', async () => {
     'bundle',
     'access',
     'sessions',
+    'workers',
   ])
 })
 
@@ -46,7 +48,7 @@ test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
   expect(stderr).toContain(
-    'there is no bench nothing: there are latency, commits, bulk, stream, snapshot, reconnect, memory, store, render, bundle, access, sessions',
+    'there is no bench nothing: there are latency, commits, bulk, stream, fanout, snapshot, reconnect, memory, store, render, bundle, access, sessions, workers',
   )
 })
 

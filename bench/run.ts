@@ -11,6 +11,7 @@ import type { Bench } from './suite/bench.ts'
 import { bundle } from './bundle.ts'
 import { bulk } from './bulk.ts'
 import { commits } from './commits.ts'
+import { fanout } from './fanout.ts'
 import { latency } from './latency.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
@@ -21,12 +22,14 @@ import { store } from './store.ts'
 import { stream } from './stream.ts'
 import { publish } from './suite/publish.ts'
 import { hasMissed, reportOf, textOf, thisMachine } from './suite/report.ts'
+import { workers } from './workers.ts'
 
 const benches: readonly Bench[] = [
   latency,
   commits,
   bulk,
   stream,
+  fanout,
   snapshot,
   reconnect,
   memory,
@@ -35,6 +38,7 @@ const benches: readonly Bench[] = [
   bundle,
   access,
   sessions,
+  workers,
 ]
 
 interface Options {
