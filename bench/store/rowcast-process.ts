@@ -17,6 +17,7 @@ const lists: Record<Shows, Subscription | null> = {
   'first 50': first,
   sorted,
   'sorted, read': sorted,
+  table,
   'table, read': table,
 }
 const relation = 'public.item'
@@ -51,7 +52,7 @@ class Rowcast implements Side<string> {
     const list = lists[shows]
     if (list) {
       this.#list = this.#client.follow(list)
-      this.#show(this.#list, shows !== 'sorted')
+      this.#show(this.#list, shows !== 'sorted' && shows !== 'table')
     } else
       for (let i = 0; i < listeners; i++) this.#show(this.#client.row('item', listenedId(setting, i)), true)
     while (this.#client.store.getState().connection.status !== 'live')
@@ -67,7 +68,7 @@ class Rowcast implements Side<string> {
       )
     const changes = keyed.map(({ key, fields }) => updateOf(key, fields, [0]))
     const moves = keyed.map(({ key }): [KeyText, null] => [key, null])
-    if (this.#shows === 'table, read') return this.#server.batch([table], changes)
+    if (lists[this.#shows] === table) return this.#server.batch([table], changes)
     if (this.#shows !== 'first 50') return this.#server.batch([sorted], changes, [{ for: 0, moves }])
     for (const { key, fields } of keyed) changes.push(...this.#enter(key, fields))
     return this.#server.batch([table, first], changes, [{ for: 1, moves }])
@@ -91,7 +92,8 @@ class Rowcast implements Side<string> {
   #show(followed: Followed<unknown>, isRead: boolean): void {
     followed.subscribe(() => {
       this.#page.calls++
-      if (isRead) this.#page.read = followed.getSnapshot().data
+      const result = followed.getSnapshot()
+      if (isRead) this.#page.read = result.data
     })
   }
 

@@ -23,11 +23,11 @@ export interface Setting {
 }
 
 /**
- * `rows`: single rows, spread evenly, each with a listener that reads its row. `first 50`: a list in the order of the scores,
- * read whenever it changes. `sorted`: all rows in that order; the listener is told, and `sorted, read`: reads. `table, read`: all
- * rows in no order.
+ * `rows`: single rows, spread evenly, each with a listener that reads its row. `first 50`: a list in the order of the scores, read
+ * whenever it changes. `sorted` and `table`: all rows, in that order or in none, of which each time only the result is taken, as
+ * React does after each commit; with `, read`, the rows of it as well, as a component does when it renders.
  */
-export type Shows = 'rows' | 'first 50' | 'sorted' | 'sorted, read' | 'table, read'
+export type Shows = 'rows' | 'first 50' | 'sorted' | 'sorted, read' | 'table' | 'table, read'
 
 export const listLength = 50
 
