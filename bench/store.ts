@@ -5,7 +5,7 @@ import type { Bench, BenchContext } from './suite/bench.ts'
 import { Processes } from './suite/processes.ts'
 import { atLeast, atMost, figure, versionOf, type Figure } from './suite/report.ts'
 
-const rounds = 5
+const rounds = 4
 const fewRows = 1_000
 const allRows = 100_000
 const listeners = 1_000
@@ -81,7 +81,7 @@ async function measure(processes: Processes, { scale, say }: BenchContext): Prom
     rows: updates('rows', 5_000),
     fewRows: updates('fewRows', 5_000),
     zustand: updates('zustand', 30),
-    zustandAltered: updates('zustandAltered', 5_000),
+    zustandAltered: updates('zustandAltered', 2_000),
     tanstack: updates('tanstack', 100),
     alone: updates('alone', 5_000),
     among: updates('among', 5_000),
@@ -90,7 +90,7 @@ async function measure(processes: Processes, { scale, say }: BenchContext): Prom
     zustandBatch: batches('zustand', 2),
     tanstackBatch: batches('tanstack', 1),
     first50: updates('first50', 3_000),
-    tanstackFirst50: updates('tanstackFirst50', 200),
+    tanstackFirst50: updates('tanstackFirst50', 100),
     sorted: updates('sorted', 3_000),
     tanstackSorted: updates('tanstackSorted', 100),
     sortedRead: updates('sortedRead', 50),

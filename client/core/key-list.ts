@@ -1,7 +1,7 @@
 import type { KeyText, Row } from '../../shared/change.ts'
 
 /** Of so many keys, more or less: smaller ones would be too many to look through, larger ones too long to make anew. */
-const blockSize = 128
+const blockSize = 64
 
 interface Block {
   readonly keys: KeyText[]

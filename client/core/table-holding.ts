@@ -95,9 +95,15 @@ function joined(parts: Parts): Row[] {
   return ([] as Row[]).concat(...parts)
 }
 
+/** The first rows that differ are nearly always in the first blocks that do: then nothing else is looked at. */
 function sameParts(a: Parts, b: Parts): boolean {
-  const isAligned = a.length === b.length && a.every((part, index) => part.length === b[index]?.length)
-  return isAligned
-    ? a.every((part, index) => sameItems(part, b[index] as readonly Row[]))
-    : sameItems(joined(a), joined(b))
+  const first = a.findIndex((part, index) => part !== b[index])
+  if (first < 0) return a.length === b.length
+  const others = b[first] ?? []
+  if (a[first]?.some((row, index) => index < others.length && row !== others[index])) return false
+  return sizeOf(a) === sizeOf(b) && sameItems(joined(a), joined(b))
+}
+
+function sizeOf(parts: Parts): number {
+  return parts.reduce((size, part) => size + part.length, 0)
 }
