@@ -29,7 +29,41 @@ export class Breather {
   }
 }
 
+/**
+ * Lets those who wait go on one after the other, in the order in which they came. The event loop takes in what thousands of
+ * sockets have for it in one go, and looks at nothing else meanwhile: what is to be done with it has its turns here.
+ */
+export class Turns {
+  #waiting: (() => void)[] = []
+  #isGiving = false
+
+  /** Resolves when it is the caller's turn, soon. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      if (this.#isGiving) return
+      this.#isGiving = true
+      setImmediate(() => void this.#give())
+    })
+  }
+
+  async #give(): Promise<void> {
+    while (this.#waiting.length > 0) await inTurns(this.#waiting.splice(0), (resolve) => resolve())
+    this.#isGiving = false
+  }
+}
+
+/** Tells each of many something, of which each may make much at once: it has done so before the next one is told. */
+export async function inTurns<T>(many: readonly T[], tell: (each: T, index: number) => void): Promise<void> {
+  const breather = new Breather()
+  for (const [i, each] of many.entries()) {
+    if (breather.isDue) await breather.rest()
+    tell(each, i)
+    await settled()
+  }
+}
+
 /** Resolves when all has been done that what has resolved or rejected just now brings about at once. */
-export function settled(): Promise<void> {
+function settled(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve))
 }

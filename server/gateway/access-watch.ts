@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
+import { Turns } from '../breather.ts'
 import type { SubscriptionId } from '../../shared/subscription.ts'
 import type { Definition } from '../routing/definition.ts'
 import type { Definitions } from '../routing/definitions.ts'
@@ -49,6 +50,7 @@ export class AccessWatch {
   /** Those that changed last, the latest at the end. */
   readonly #recent = new Set<number>()
   #lookedAt: ReadonlySet<number> = new Set()
+  readonly #turns = new Turns()
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
   #asking: Promise<void> = Promise.resolve()
@@ -207,6 +209,7 @@ export class AccessWatch {
     const answers = asked.flatMap(({ connection, definition }): [Connection, Definition][] =>
       definition ? [[connection, definition]] : [],
     )
+    await this.#turns.next() // thousands may have got the same answer
     // Nothing is awaited from here on: all who go over to the same hold the same.
     const isAnother = ([connection, identity]: [Connection, Identity]) => connection.identity !== identity
     if ([...identities].some(isAnother)) return this.#ask(feed) // other claims may see something else of it

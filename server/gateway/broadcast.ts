@@ -77,6 +77,7 @@ export class Broadcast {
       this.#prepare(pass)
       return this.#sendProgress(to, idleProgressMs)
     }
+    const breather = new Breather()
     const { batch, shifts, reread } = await this.#route(transactions, unsettled, setAside, pass.client)
     if (pass.from === pass.to && batch.feeds.size > 0) return this.#postpone(pass, unsettled)
     this.#parts.expire() // the routing has taken its time
@@ -93,7 +94,7 @@ export class Broadcast {
       connections: followers.flatMap((audience) => [...audience.connections]),
       encode: () => new EncodedJson(encodeBatch(to, batch, feeds)),
     }))
-    await this.#handOut(owed, pass.to)
+    await this.#handOut(owed, pass.to, breather)
     await this.#sendProgress(to, this.#progressMs)
   }
 
@@ -102,10 +103,10 @@ export class Broadcast {
    * being given what it had missed gets it either way, once; whoever has begun to follow something by then is not owed it; and who
    * follows nothing of it any more, or whose time is over, is not sent it.
    */
-  async #handOut(owed: readonly Owed[], to: string): Promise<void> {
+  async #handOut(owed: readonly Owed[], to: string, breather: Breather): Promise<void> {
     const { fallBehind, metrics } = this.#parts
-    const breather = new Breather()
     for (const { ids, connections, encode } of owed) {
+      if (breather.isDue) await breather.rest()
       const message = encode()
       const send = forMany('batch', message)
       let sent = 0

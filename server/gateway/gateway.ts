@@ -27,6 +27,7 @@ import type { Definitions } from '../routing/definitions.ts'
 import { isSameUser, type Identity } from '../session/identity.ts'
 import { Grouped } from '../session/grouped.ts'
 import type { OpenSession, SessionStore } from '../session/session-store.ts'
+import { Turns } from '../breather.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { waitableMs } from '../waitable-ms.ts'
@@ -69,6 +70,7 @@ export class Gateway {
   readonly #noting = new WeakMap<LiveSession, Grouped<Definition, void>>()
   readonly #usages: Usages
   readonly #granting = new Granting()
+  readonly #turns = new Turns()
   readonly #explained = new Set<string>()
   readonly #expiry = new Expiry<GatewaySocket>((socket) => {
     socket.emit('expired', new EncodedJson('{}'))
@@ -137,7 +139,7 @@ export class Gateway {
     const usage = this.#usages.of(socket.conn)
     if (!usage) throw new Error(`socket ${socket.id} is served and was not let in`)
     const handlers = this.#handlersOf(socket, usage)
-    const requests = new Requests(socket, { handlers, usage, limits, metrics, logger })
+    const requests = new Requests(socket, { handlers, usage, turns: this.#turns, limits, metrics, logger })
     // Also what nobody listens for is answered, and counted.
     socket.onAny((event: unknown, ...args: unknown[]) => void requests.receive(event, args))
     let stopWaiting: () => void

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { RowcastError } from '../../shared/errors.ts'
 import type { Reply } from '../../shared/protocol.ts'
+import type { Turns } from '../breather.ts'
 import { isOutage } from '../db/failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { internal, replyTo } from './answer.ts'
@@ -21,6 +22,8 @@ export interface RequestsParts {
   /** By the name of the message. */
   readonly handlers: ReadonlyMap<unknown, Handler>
   readonly usage: Usage
+  /** Of all who ask. */
+  readonly turns: Turns
   readonly limits: Limits
   readonly metrics: Metrics
   readonly logger: Logger
@@ -72,13 +75,14 @@ export class Requests {
   }
 
   #take(event: unknown, request: unknown): Promise<unknown> {
-    const { handlers, usage } = this.#parts
+    const { handlers, usage, turns } = this.#parts
     const handler = handlers.get(event)
     if (!handler) throw new RowcastError('invalid_message', `there is no message ${JSON.stringify(event)}`)
     const cost = handler.costOf?.(request) ?? 1
     if (cost === 0) return handler.answer(request)
     this.#charge(cost)
     return usage.lane.run(async () => {
+      await turns.next()
       if (!this.#socket.connected) throw new RowcastError('disconnected', 'the client has gone')
       return handler.answer(request)
     })

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { KeyText } from '../../shared/change.ts'
+import { Breather } from '../breather.ts'
 import { decideWindows, isOrdered, type Concern, type Decision } from './decide-windows.ts'
 import { Images } from './images.ts'
 import { NetChanges } from './net-changes.ts'
@@ -39,13 +40,15 @@ export async function shiftWindows(
   const byKey = groupByKey(changes)
   const images = new Images(client, relation, { isEachAlone: aspect.isToBeReread })
   const seen = aspect.isToBeReread ? new Map() : await viewsThatSee(client, aspect, byKey, images)
-  const concerns = passOn(aspect, byKey, unsettled, seen, images, batch)
+  const concerns = await passOn(aspect, byKey, unsettled, seen, images, batch)
   const decided = await decideWindows(client, aspect, concerns, seen, images)
   const isSecured = relation.security !== null
   await images.read(rowsToTell(decided, byKey, isSecured))
   const decisions = decided.map((decision) => asRead(decision, byKey, isSecured, images))
   const net = new NetChanges(relation, byKey, images, batch)
+  const breather = new Breather()
   for (const decision of decisions) {
+    if (breather.isDue) await breather.rest()
     const { feed, after, touched, leaving, entering, staying } = decision
     const column = columnOf(feed.definition)
     const deliver = (all: readonly RoutedChange[]) => {
@@ -105,19 +108,21 @@ async function viewsThatSee(
  * Finds the feeds that must look again. All others that hold a changed row are just told of the change: they held it before
  * and they hold it after.
  */
-function passOn(
+async function passOn(
   aspect: Aspect,
   byKey: ReadonlyMap<KeyText, readonly RoutedChange[]>,
   unsettled: ReadonlySet<View>,
   seen: ReadonlyMap<KeyText, ReadonlySet<View>>,
   images: Images,
   batch: RoutedBatch,
-): Concern[] {
+): Promise<Concern[]> {
   const concerns = new Map<WindowFeed, Concern>()
+  const breather = new Breather()
   for (const view of unsettled)
     for (const feed of view.feeds)
       concerns.set(feed, { feed, touched: new Set(byKey.keys()), isReread: true })
   for (const [key, ofKey] of byKey) {
+    if (breather.isDue) await breather.rest()
     const row = images.get(key)?.row
     const candidates = [...(seen.get(key) ?? [])].flatMap((view) => [...view.candidates(key, row)])
     for (const feed of new Set([...aspect.holders(key), ...candidates])) {

@@ -1,5 +1,5 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { Breather, settled } from '../breather.ts'
+import { inTurns } from '../breather.ts'
 import { isRefusal } from '../db/failures.ts'
 
 /**
@@ -73,13 +73,7 @@ export class Grouped<Request, Answer> {
   async #answer(group: readonly Waiting<Request, Answer>[]): Promise<void> {
     try {
       const answers = await this.#ask(group.map(({ request }) => request))
-      // Each may do much with its answer: it does so before the next one is told, and others are served between.
-      const breather = new Breather()
-      for (const [i, { resolve }] of group.entries()) {
-        resolve(answers[i] as Answer)
-        await settled()
-        if (breather.isDue) await breather.rest()
-      }
+      await inTurns(group, ({ resolve }, i) => resolve(answers[i] as Answer))
     } catch (error) {
       if (group.length > 1 && isRefusal(error)) for (const one of group) await this.#answer([one])
       else for (const { reject } of group) reject(error)
