@@ -1,5 +1,6 @@
 import type { Child } from '../test/child.ts'
 import { bridgeSql } from './sides/bridge.ts'
+import type { AwaitedField } from './sides/rowcast-client.ts'
 import { alternate, median, medianRatio } from './suite/alternate.ts'
 import type { Bench, BenchContext } from './suite/bench.ts'
 import { now } from './suite/clock.ts'
@@ -97,19 +98,25 @@ async function clientFigures(
     const counted = `${rows.toLocaleString('en')} rows`
     const perSecond = (ms: number) => (rows / ms) * 1000
     const limit = (limit: number) => (scale === 1 && size === sizes.at(-1) ? limit : null)
-    /** @returns the time until the client has done the same */
-    const until = async (client: Child, count: number, write: () => Promise<unknown>) => {
-      await client.ask('arrivals') // an update leaves as many as there are
-      const startedAt = now()
-      const done = client.ask<number>('until', count)
+    /** @returns rows a second until the client has done the same */
+    const rateOf = async (done: Promise<number>, startedAt: number, write: () => Promise<unknown>) => {
       await write()
       return perSecond((await done) - startedAt)
+    }
+    const until = (client: Child, count: number, write: () => Promise<unknown>) =>
+      rateOf(client.ask<number>('until', count), now(), write)
+    /** The transaction arrives whole: one field of it tells of all. */
+    const untilUpdated = () => {
+      const field: AwaitedField = { key: '["1"]', column: 'channel_id', value: 2 }
+      return rateOf(rowcast.ask<number>('untilField', field), now(), () =>
+        admin.query(statements.update('followed')),
+      )
     }
     const inTransactions = async (table: string) => {
       for (let from = 1; from <= rows; from += rowsOfTransaction)
         await admin.query(statements.insert(table, Math.min(rowsOfTransaction, rows), from))
     }
-    const change = (command: Command) =>
+    const change = (command: 'insert' | 'delete') =>
       until(rowcast, command === 'delete' ? 0 : rows, () =>
         admin.query(statements[command]('followed', rows)),
       )
@@ -122,7 +129,7 @@ async function clientFigures(
         const deleted = await change('delete')
         const ofStatement = {
           insert: await change('insert'),
-          update: await change('update'),
+          update: await untilUpdated(),
           delete: deleted,
         }
         wrong += await differences(admin, rowcast)

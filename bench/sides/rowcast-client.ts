@@ -2,6 +2,7 @@ import { createClient, type Client } from '../../client/core/index.ts'
 import type { Row } from '../../shared/change.ts'
 import type { Subscription } from '../../shared/subscription.ts'
 import { answerParent } from '../../test/child.ts'
+import { now } from '../suite/clock.ts'
 import { usage } from '../suite/usage.ts'
 import { Arrivals } from './arrivals.ts'
 import { digestOf } from './digest.ts'
@@ -47,6 +48,26 @@ function watch(client: Client, relation: string): void {
     if (!rows || rows === held) return
     held = rows
     arrivals.note(rows.size)
+    lookForField()
+  })
+}
+
+export interface AwaitedField {
+  /** As the client keeps it: JSON text. */
+  readonly key: string
+  readonly column: string
+  readonly value: unknown
+}
+
+let lookForField: () => void = () => undefined
+
+/** Resolves with the moment at which a row has this value. */
+function untilField({ key, column, value }: AwaitedField): Promise<number> {
+  return new Promise((resolve) => {
+    lookForField = () => {
+      if (held.get(key)?.[column] === value) resolve(now())
+    }
+    lookForField()
   })
 }
 
@@ -54,6 +75,7 @@ answerParent({
   open,
   arrivals: () => arrivals.take(),
   until: (rows: number) => arrivals.until(rows),
+  untilField,
   rows: () => [...held.values()],
   digest: (columns: readonly string[]) => digestOf(held.values(), columns),
   usage,
