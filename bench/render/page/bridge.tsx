@@ -1,6 +1,7 @@
 import { memo } from 'react'
 import { io } from 'socket.io-client'
 import { create } from 'zustand'
+import { bridgeChannel } from '../../sides/bridge.ts'
 import { noteRender } from './probe.ts'
 
 interface Player {
@@ -24,7 +25,7 @@ export function followBridge(url: string, rows: number): void {
     ids: players.map(({ id }) => id),
     byId: Object.fromEntries(players.map((player) => [player.id, player])),
   })
-  const socket = io(url, { transports: ['websocket'] })
+  const socket = io(url, { transports: ['websocket'], auth: { channel: bridgeChannel } })
   socket.on('change', (text: string) => {
     const player = JSON.parse(text) as Player
     usePlayers.setState(({ byId }) => ({ byId: { ...byId, [player.id]: player } }))
