@@ -44,6 +44,38 @@ export async function* readSnapshot(
   }
 }
 
+/** Whether rows are so few that those of many subscriptions may be read at once. */
+export function areFew(rows: number): boolean {
+  return rows <= rowsAtOnce
+}
+
+/**
+ * Reads what several subscriptions show, in one question: of each the texts of its `[key,row]` pairs.
+ *
+ * @param definitions of one relation; each shows few rows
+ */
+export async function readSnapshots(
+  client: pg.ClientBase,
+  definitions: readonly Definition[],
+): Promise<string[][]> {
+  const values: string[] = []
+  const selects: string[] = []
+  const expressions = new Map<string | null, string>()
+  for (const [place, definition] of definitions.entries()) {
+    const column = columnOf(definition)
+    const columns = expressions.get(column) ?? (await columnsOf(client, definition))
+    expressions.set(column, columns)
+    const { text } = selectShown(definition, columns, values)
+    selects.push(`select ${place} as place, q.key, q.row from (${text}) as q`)
+  }
+  const { rows } = await client.query<Pair & { place: number }>(
+    asQuery({ text: selects.join(' union all '), values }),
+  )
+  const shown: string[][] = definitions.map(() => [])
+  for (const { place, ...pair } of rows) shown[place]?.push(json(pair))
+  return shown
+}
+
 function check(total: Omit<SnapshotLimits, 'queryMs'>, limits: SnapshotLimits): void {
   for (const limit of ['rowsPerSubscription', 'bytesPerSubscription'] as const)
     if (total[limit] > limits[limit]) throw tooMuch(limit, limits)
@@ -103,8 +135,13 @@ async function selectOf(
   client: pg.ClientBase,
   definition: Definition,
 ): Promise<{ text: string; values: unknown[] }> {
+  return asQuery(selectShown(definition, await columnsOf(client, definition)))
+}
+
+/** SQL of key and row. */
+async function columnsOf(client: pg.ClientBase, definition: Definition): Promise<string> {
   const { relation } = definition
   const column = columnOf(definition)
   const row = column === null ? relation.rowExpression : await fieldExpression(client, relation, column)
-  return asQuery(selectShown(definition, `${relation.keyExpression} as key, (${row})::text as row`))
+  return `${relation.keyExpression} as key, (${row})::text as row`
 }

@@ -12,7 +12,14 @@ import type { Missing } from './missing.ts'
 import { EncodedJson } from './encoded-json.ts'
 import { nameOf } from './following.ts'
 import { pace } from './pace.ts'
-import { orLimit, readSnapshot, setTimeLimit, type SnapshotLimits } from './read-snapshot.ts'
+import {
+  areFew,
+  orLimit,
+  readSnapshot,
+  readSnapshots,
+  setTimeLimit,
+  type SnapshotLimits,
+} from './read-snapshot.ts'
 import { replay, type Continuation } from './replay.ts'
 import { forMany } from './send-to-many.ts'
 import type { SnapshotReader } from './snapshot-readers.ts'
@@ -33,7 +40,18 @@ export interface Refusals {
   end(connection: Connection, definition: Definition, error: unknown): void
 }
 
-/** One thing to be read, whoever waits for it. */
+/** So many subscriptions, and so many rows, are read in one question. */
+const snapshotsAtOnce = 50
+const rowsTogether = 200
+
+interface Addressed {
+  readonly to: readonly Connection[]
+  isRecipient(connection: Connection): boolean
+  readonly event: 'batch' | 'snapshot'
+  readonly message: EncodedJson
+}
+
+/** What is read in one question, whoever waits for it. */
 type Task = (reader: SnapshotReader) => Promise<void>
 
 /**
@@ -52,27 +70,26 @@ export async function serve(
   const failed = new Map<Connection, unknown>()
   const isWanted = (connection: Connection): boolean => connection.isOpen && !failed.has(connection)
   /** In turns: others are served between. Who is still to be sent it is looked up when it is his. */
-  const send = async (
-    reader: SnapshotReader,
-    to: readonly Connection[],
-    isRecipient: (connection: Connection) => boolean,
-    event: 'batch' | 'snapshot',
-    message: EncodedJson,
-  ): Promise<void> => {
-    const sendTo = forMany(event, message)
-    const recipients: Connection[] = []
+  const sendAll = async (reader: SnapshotReader, messages: readonly Addressed[]): Promise<void> => {
+    const recipients = new Set<Connection>()
     const breather = new Breather()
-    for (const connection of to) {
-      if (breather.isDue) await breather.rest()
-      if (!isRecipient(connection)) continue
-      connection.count(message)
-      sendTo(connection.socket)
-      recipients.push(connection)
+    for (const { to, isRecipient, event, message } of messages) {
+      const sendTo = forMany(event, message)
+      let count = 0
+      for (const connection of to) {
+        if (breather.isDue) await breather.rest()
+        if (!isRecipient(connection)) continue
+        connection.count(message)
+        sendTo(connection.socket)
+        recipients.add(connection)
+        count++
+      }
+      metrics.sent(event, count, message.bytes)
     }
-    metrics.sent(event, recipients.length, message.bytes)
     const isWaitedFor = (slow: readonly Connection[]): boolean =>
       connections.some((connection) => isWanted(connection) && !slow.includes(connection))
-    for (const slow of await pace(recipients, isWaitedFor, () => reader.linger())) failed.set(slow, tooSlow)
+    for (const slow of await pace([...recipients], isWaitedFor, () => reader.linger()))
+      failed.set(slow, tooSlow)
   }
 
   const { continuations, snapshots } = workOf(connections, boundary)
@@ -88,7 +105,7 @@ export async function serve(
             client,
             continuations,
             boundary,
-            (to, message) => send(reader, to, isWanted, 'batch', message),
+            (to, message) => sendAll(reader, [{ to, isRecipient: isWanted, event: 'batch', message }]),
             () => told.some(isWanted),
           )
         })
@@ -99,23 +116,24 @@ export async function serve(
         replayed.resolve()
       }
     })
-  for (const { definition, identity, isAfterReplay, connections: waiting } of snapshots)
-    tasks.push(async (reader) => {
+  const isFollowing = (connection: Connection, id: SubscriptionId): boolean =>
+    isWanted(connection) && connection.feeds.has(id)
+  const alone =
+    ({ definition, identity, isAfterReplay, connections: waiting }: SnapshotWork): Task =>
+    async (reader) => {
       const { id } = definition
-      const isFollowing = (connection: Connection): boolean =>
-        isWanted(connection) && connection.feeds.has(id)
+      const isAwaited = (connection: Connection): boolean => isFollowing(connection, id)
       if (isAfterReplay) await replayed.promise
       const startedAt = performance.now()
       let rowCount = 0
       try {
         await reader.attempt(async (client) => {
           await assume(client, identity)
-          const head = `{"subscription":${JSON.stringify(id)},"to":${JSON.stringify(boundary.position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[`
           for await (const { rows, isLast } of readSnapshot(client, definition, limits)) {
             rowCount += rows.length
-            const message = new EncodedJson(`${head}${rows.join(',')}],"done":${isLast}}`)
-            await send(reader, waiting, isFollowing, 'snapshot', message)
-            if (!waiting.some(isFollowing)) return
+            const message = encodeSnapshot(definition, boundary, rows, isLast)
+            await sendAll(reader, [{ to: waiting, isRecipient: isAwaited, event: 'snapshot', message }])
+            if (!waiting.some(isAwaited)) return
           }
         }, setTimeLimit(limits.queryMs))
         metrics.snapshotRead(rowCount, performance.now() - startedAt)
@@ -130,11 +148,41 @@ export async function serve(
           return feed !== undefined && nameOf(feed.definition) === nameOf(definition)
         }
         // Who has left it meanwhile lacks nothing.
-        for (const connection of waiting.filter(isFollowing))
+        for (const connection of waiting.filter(isAwaited))
           if (isFinal && isStill(connection)) end(connection, definition, error)
           else failed.set(connection, error)
       }
-    })
+    }
+  const together =
+    (works: readonly SnapshotWork[]): Task =>
+    async (reader) => {
+      const [first] = works
+      if (!first) return
+      if (first.isAfterReplay) await replayed.promise
+      const startedAt = performance.now()
+      let shown: string[][]
+      try {
+        shown = await reader.attempt(async (client) => {
+          await assume(client, first.identity)
+          return readSnapshots(
+            client,
+            works.map(({ definition }) => definition),
+          )
+        }, setTimeLimit(limits.queryMs))
+      } catch {
+        tasks.push(...works.map(alone)) // whose doing is it?
+        return
+      }
+      const messages = works.map(({ definition, connections: waiting }, i): Addressed => ({
+        to: waiting,
+        isRecipient: (connection) => isFollowing(connection, definition.id),
+        event: 'snapshot',
+        message: encodeSnapshot(definition, boundary, shown[i] ?? [], true),
+      }))
+      await sendAll(reader, messages)
+      for (const rows of shown) metrics.snapshotRead(rows.length, performance.now() - startedAt)
+    }
+  for (const works of batchesOf(snapshots)) tasks.push(works.length > 1 ? together(works) : alone(works[0]))
 
   await Promise.all(
     readers.map(async (reader) => {
@@ -206,6 +254,44 @@ function workOf(
     }
   }
   return { continuations, snapshots: snapshots.values() }
+}
+
+function encodeSnapshot(
+  definition: Definition,
+  { position }: Boundary,
+  rows: readonly string[],
+  isLast: boolean,
+): EncodedJson {
+  return new EncodedJson(
+    `{"subscription":${JSON.stringify(definition.id)},"to":${JSON.stringify(position)},"shape":${JSON.stringify(shapeOf(definition))},"rows":[${rows.join(',')}],"done":${isLast}}`,
+  )
+}
+
+/** What is read in one question: what shows few rows, with others of the same relation that the same sight sees. */
+function batchesOf(snapshots: Iterable<SnapshotWork>): (readonly [SnapshotWork, ...SnapshotWork[]])[] {
+  const batches: [SnapshotWork, ...SnapshotWork[]][] = []
+  const open = new Map<string, { readonly works: [SnapshotWork, ...SnapshotWork[]]; rows: number }>()
+  for (const work of snapshots) {
+    const rows = rowsOf(work)
+    const { relation, sight } = work.definition
+    const name = JSON.stringify([relation.id, relation.state, sight.name, work.isAfterReplay])
+    const batch = open.get(name)
+    if (areFew(rows) && batch && batch.works.length < snapshotsAtOnce && batch.rows + rows <= rowsTogether) {
+      batch.works.push(work)
+      batch.rows += rows
+      continue
+    }
+    const works: [SnapshotWork] = [work]
+    batches.push(works)
+    if (areFew(rows)) open.set(name, { works, rows })
+  }
+  return batches
+}
+
+/** How many rows it shows, at the most; as far as that is known. */
+function rowsOf({ definition, connections: [first] }: SnapshotWork): number {
+  if ('key' in definition) return 1
+  return first?.feeds.get(definition.id)?.window?.keys.size ?? Infinity
 }
 
 /** What is read afresh: also what has a window, unless the connection stands here already. */

@@ -8,6 +8,7 @@ import type { Pass } from '../log/log-reader.ts'
 import { xminOf } from '../log/snapshot.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Definition } from '../routing/definition.ts'
+import { isFoundByIndex } from '../routing/shown.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Allowance } from './allowance.ts'
 import type { Connection } from './connection.ts'
@@ -22,6 +23,8 @@ import type { SnapshotReader, SnapshotReaders } from './snapshot-readers.ts'
 const connectionsPerBoundary = 500
 /** So much that has a window is looked into for the first time at one boundary, whoever sees it: the live stream waits for it. */
 const windowsPerBoundary = 50
+/** And so much that an index finds. */
+const foundPerBoundary = 300
 const snapshotsPerReader = 4
 const retryMs = 500
 /** What could not begin at one boundary, since its relation was locked, is tried again after so long. */
@@ -159,6 +162,7 @@ export class Welcome {
   #take(pass: Pass): Map<Connection, number> {
     const taken = new Map<Connection, number>()
     const windows = new Set<string>()
+    const found = new Set<string>()
     for (const [connection, since] of this.#waiting) {
       // Another server may have shown it what this pass does not see yet: it must not go back.
       if (since >= pass.startedAt || !this.#canBegin(connection)) continue
@@ -166,8 +170,9 @@ export class Welcome {
       if (isAlone && taken.size > 0) continue
       if (!this.#isSettled(connection)) continue
       for (const definition of definitionsOf(connection))
-        if (isNewWindow(definition, this.#parts.following)) windows.add(meaningOf(definition))
-      if (taken.size > 0 && windows.size > windowsPerBoundary) break
+        if (isNewWindow(definition, this.#parts.following))
+          (isFoundByIndex(definition) ? found : windows).add(meaningOf(definition))
+      if (taken.size > 0 && (windows.size > windowsPerBoundary || found.size > foundPerBoundary)) break
       taken.set(connection, since)
       if (isAlone || taken.size === connectionsPerBoundary) break
     }

@@ -9,7 +9,7 @@ import { assume, type Identity } from '../session/identity.ts'
 import { canonicalKey, canonicalQuery } from './canonical.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
 import type { Query } from './query.ts'
-import { asQuery, filteredSelect } from './select.ts'
+import { asQuery, filteredSelect, type Select } from './select.ts'
 import { sightOf, type Sight } from './sight.ts'
 
 /** A subscription as the server understands it: names resolved, values in their one canonical form. */
@@ -36,13 +36,20 @@ export async function define(
   subscription: Subscription,
   identity: Identity,
 ): Promise<Definition> {
-  const relationOf: RelationOf = (relation, column) => readRelation(pool, relation, column, identity)
-  const meaning = await meaningOf(pool, subscription, identity, relationOf)
+  const meaning = await meaningOf(pool, subscription, identity, {
+    relationOf: (relation, column) => readRelation(pool, relation, column, identity),
+    tryOut: (relation, select) => tryOut(pool, relation, select, identity),
+  })
   return { ...meaning, sight: await sightOf(pool, meaning.relation, identity) }
 }
 
-/** What a relation is to an identity that wants to follow it, or one column of it. */
-export type RelationOf = (relation: string, column: string | null) => Promise<RelationInfo>
+/** What is asked of PostgreSQL for an identity that wants to follow something. Many ask the same. */
+export interface Lookups {
+  /** What a relation is to it, or to it with one column. */
+  relationOf(relation: string, column: string | null): Promise<RelationInfo>
+  /** As `tryOut`. Which values a filter compares with is no matter: each is known to be one of its column's type. */
+  tryOut(relation: RelationInfo, select: Select): Promise<void>
+}
 
 /**
  * Resolves what somebody of a role asks for.
@@ -56,7 +63,7 @@ export async function meaningOf(
   pool: pg.Pool,
   subscription: Subscription,
   identity: Identity,
-  relationOf: RelationOf,
+  { relationOf, tryOut }: Lookups,
 ): Promise<Meaning> {
   const relation = await relationOf(
     subscription.relation,
@@ -99,7 +106,7 @@ export async function meaningOf(
       )
       const id = `query:${relation.name}:${hash(JSON.stringify([query.where, query.orderBy, query.limit])).slice(0, 32)}`
       const meaning: Meaning = { id, kind: 'table', relation, query }
-      await tryOut(pool, relation, query, identity)
+      await tryOut(relation, filteredSelect(relation, query, '1'))
       return meaning
     }
   }
@@ -128,14 +135,18 @@ export const notReadable = "a right to read this is missing; the server's log sa
 /** Who follows a locked table is not kept waiting for the answer, but for the rows. */
 const lockTimeoutMs = 100
 
-/** Lets PostgreSQL plan the query as the identity, so that what it would refuse is refused at once. */
-async function tryOut(
+/**
+ * Lets PostgreSQL plan a query of a relation as the identity, so that what it would refuse is refused at once.
+ *
+ * @throws {RowcastError} `permission_denied` or `invalid_filter`
+ */
+export async function tryOut(
   pool: pg.Pool,
   relation: RelationInfo,
-  query: Query,
+  select: Select,
   identity: Identity,
 ): Promise<void> {
-  const { text, values } = asQuery(filteredSelect(relation, query, '1'))
+  const { text, values } = asQuery(select)
   const client = await pool.connect()
   try {
     await client.query(`begin read only; set local lock_timeout = ${lockTimeoutMs}`)

@@ -3,7 +3,7 @@ import type { Subscription } from '../../shared/subscription.ts'
 import { Grouped } from '../session/grouped.ts'
 import type { Identity } from '../session/identity.ts'
 import { readRelation, type RelationInfo } from './catalogue.ts'
-import { meaningOf, type Definition, type Meaning } from './definition.ts'
+import { meaningOf, tryOut, type Definition, type Meaning } from './definition.ts'
 import { sightsOf, type Sight } from './sight.ts'
 
 /**
@@ -17,6 +17,7 @@ export class Definitions {
   readonly #pool: pg.Pool
   readonly #meanings = new Map<string, Promise<Meaning>>()
   readonly #relations = new Map<string, Promise<RelationInfo>>()
+  readonly #tried = new Map<string, Promise<void>>()
   readonly #sights = new Map<string, Promise<Sight>>()
   readonly #seeing: Grouped<SightRequest, Sight>
 
@@ -30,11 +31,16 @@ export class Definitions {
     // What an identity may follow depends on its role alone; what it sees of that, on its claims.
     const { role, claims } = identity
     const meaning = await briefly(this.#meanings, [role, subscription], () =>
-      meaningOf(this.#pool, subscription, identity, (relation, column) =>
-        briefly(this.#relations, [role, relation, column], () =>
-          readRelation(this.#pool, relation, column, identity),
-        ),
-      ),
+      meaningOf(this.#pool, subscription, identity, {
+        relationOf: (relation, column) =>
+          briefly(this.#relations, [role, relation, column], () =>
+            readRelation(this.#pool, relation, column, identity),
+          ),
+        tryOut: (relation, select) =>
+          briefly(this.#tried, [relation.id, relation.state, select.text], () =>
+            tryOut(this.#pool, relation, select, identity),
+          ),
+      }),
     )
     const { relation } = meaning
     const sight = await briefly(this.#sights, [relation.id, relation.state, claims], () =>
@@ -45,7 +51,7 @@ export class Definitions {
 
   /** Something has changed: what has just been answered may be out of date. */
   forget(): void {
-    for (const known of [this.#meanings, this.#relations, this.#sights]) known.clear()
+    for (const known of [this.#meanings, this.#relations, this.#tried, this.#sights]) known.clear()
   }
 }
 

@@ -27,9 +27,17 @@ export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** Selects `columns` (SQL over the alias `t`) of the rows that a query shows, in its order. Null: of all rows. */
-export function filteredSelect(relation: RelationInfo, query: Query | null, columns: string): Select {
-  const values: string[] = []
+/**
+ * Selects `columns` (SQL over the alias `t`) of the rows that a query shows, in its order. Null: of all rows.
+ *
+ * @param values the arguments of other selects of the same statement; its own come after them
+ */
+export function filteredSelect(
+  relation: RelationInfo,
+  query: Query | null,
+  columns: string,
+  values: string[] = [],
+): Select {
   const where = query?.where ? ` where ${predicateSql(query.where, relation, values)}` : ''
   const order = query?.orderBy.length
     ? query.orderBy
@@ -62,8 +70,12 @@ export function selectByKeys(
 }
 
 /** Selects `columns` of the row with a key: found by the index, and just that one. */
-export function selectByKey(relation: RelationInfo, columns: string, key: KeyText): Select {
-  const values: string[] = []
+export function selectByKey(
+  relation: RelationInfo,
+  columns: string,
+  key: KeyText,
+  values: string[] = [],
+): Select {
   const value = argument(values, key)
   const parts = keyParts(relation, `${value}::json`).map(
     ({ name, equals, part }) => `${name} ${equals} ${part}`,

@@ -20,10 +20,15 @@ export function columnOf(definition: Definition): string | null {
 }
 
 /** Selects `columns` (SQL over the alias `t`) of the rows that a subscription shows, in its order. */
-export function selectShown(definition: Definition, columns: string): Select {
+export function selectShown(definition: Definition, columns: string, values: string[] = []): Select {
   const { relation } = definition
-  if ('key' in definition) return selectByKey(relation, columns, definition.key)
-  return filteredSelect(relation, queryOf(definition), columns)
+  if ('key' in definition) return selectByKey(relation, columns, definition.key, values)
+  return filteredSelect(relation, queryOf(definition), columns, values)
+}
+
+/** Whether an index is likely to find what it shows: many such may be asked for in one question. */
+export function isFoundByIndex(definition: Definition): boolean {
+  return 'key' in definition || (queryOf(definition)?.equalities.length ?? 0) > 0
 }
 
 /**
@@ -48,5 +53,30 @@ export async function readShown(
   }
   const shown = definitions.map(() => new Set<KeyText>())
   for (const { place, key } of await readAs(client, relation, claims, select)) shown[place]?.add(key)
+  return shown
+}
+
+/**
+ * The same of subscriptions that mean different things, to those who see the same of one relation.
+ *
+ * @param definitions of one relation in one state, and of one sight
+ */
+export async function readEachShown(
+  client: pg.ClientBase,
+  definitions: readonly Definition[],
+  atMost: number,
+): Promise<Set<KeyText>[]> {
+  const [first] = definitions
+  if (!first) return []
+  const { relation, sight } = first
+  const values: string[] = []
+  const selects = definitions.map((definition, i) => {
+    const { text } = selectShown(definition, `${relation.keyExpression} as key`, values)
+    return `select q.key, '${i}' as "row" from (select s.key from (${text}) as s limit ${atMost + 1}) as q`
+  })
+  const shown = definitions.map(() => new Set<KeyText>())
+  const select = { text: selects.join(' union all '), values }
+  for (const { key, row } of await readAs(client, relation, [sight.claims], select))
+    shown[Number(row)]?.add(key)
   return shown
 }
