@@ -32,6 +32,7 @@ test('without a name all benches are listed, one a line', async () => {
     'bulk',
     'stream',
     'fanout',
+    'routing',
     'snapshot',
     'reconnect',
     'memory',
@@ -48,7 +49,7 @@ test('a name that is none is answered with those that are', async () => {
   const { code, stderr } = await bench('nothing')
   expect(code).toBe(2)
   expect(stderr).toContain(
-    'there is no bench nothing: there are latency, commits, bulk, stream, fanout, snapshot, reconnect, memory, store, render, bundle, access, sessions, workers',
+    'there is no bench nothing: there are latency, commits, bulk, stream, fanout, routing, snapshot, reconnect, memory, store, render, bundle, access, sessions, workers',
   )
 })
 

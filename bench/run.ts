@@ -16,6 +16,7 @@ import { latency } from './latency.ts'
 import { reconnect } from './reconnect.ts'
 import { memory } from './memory.ts'
 import { render } from './render.ts'
+import { routing } from './routing.ts'
 import { sessions } from './sessions.ts'
 import { snapshot } from './snapshot.ts'
 import { store } from './store.ts'
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   bulk,
   stream,
   fanout,
+  routing,
   snapshot,
   reconnect,
   memory,

@@ -14,8 +14,6 @@ import type { Subscription } from '../../shared/subscription.ts'
  * of them can be seen to be there, and to be left alone.
  */
 export class LeanClient {
-  /** Rows that it was given when it began. */
-  rows = 0
   /** Snapshots that it was given whole. */
   snapshots = 0
   /** Changes that it was told of. */
@@ -35,8 +33,7 @@ export class LeanClient {
       auth,
     })
     this.#socket = socket
-    socket.on('snapshot', ({ rows, done }: Snapshot) => {
-      this.rows += rows.length
+    socket.on('snapshot', ({ done }: Snapshot) => {
       if (done) this.snapshots++
       if (this.snapshots === this.#awaited?.snapshots) this.#awaited.resolve()
     })

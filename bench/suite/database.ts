@@ -25,14 +25,21 @@ export interface BenchDatabase extends AsyncDisposable {
 /** As durable as PostgreSQL is by itself. */
 const durable = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' }
 
-/** In an embedded PostgreSQL with the settings that users get, or in the one of DATABASE_URL. */
-export async function openDatabase(say: (message: string) => void): Promise<BenchDatabase> {
+/**
+ * In an embedded PostgreSQL with the settings that users get, or in the one of DATABASE_URL.
+ *
+ * @param beside in the same PostgreSQL as another, which must be disposed of later
+ */
+export async function openDatabase(
+  say: (message: string) => void,
+  beside?: BenchDatabase,
+): Promise<BenchDatabase> {
   const endings: (() => Promise<unknown>)[] = []
   const end = async () => {
     for (const ending of endings.splice(0).toReversed()) await ending()
   }
   try {
-    let server = process.env['DATABASE_URL']
+    let server = beside?.url ?? process.env['DATABASE_URL']
     if (!server) {
       say('starting PostgreSQL')
       const folder = await mkdtemp(join(tmpdir(), 'rowcast-bench-'))
