@@ -57,7 +57,7 @@ test('what several subscriptions show is read in one question, as each by itself
         shownAlone.push([...shown])
       }
       expect(alone.map((texts) => texts.length)).toEqual([1, 1, 0, 1, 1, 3, 1, 2, 1])
-      expect(await readSnapshots(client, definitions)).toEqual(alone)
+      expect(await readSnapshots(client, definitions, limits)).toEqual(alone)
       const together = await readEachShown(client, definitions, 100)
       expect(together.map((keys) => [...keys])).toEqual(shownAlone)
       const bounded = await readEachShown(client, definitions, 1)

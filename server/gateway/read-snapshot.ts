@@ -53,10 +53,12 @@ export function areFew(rows: number): boolean {
  * Reads what several subscriptions show, in one question: of each the texts of its `[key,row]` pairs.
  *
  * @param definitions of one relation; each shows few rows
+ * @throws {RowcastError} `limit_exceeded` if one of them is too much
  */
 export async function readSnapshots(
   client: pg.ClientBase,
   definitions: readonly Definition[],
+  limits: SnapshotLimits,
 ): Promise<string[][]> {
   const values: string[] = []
   const selects: string[] = []
@@ -73,6 +75,10 @@ export async function readSnapshots(
   )
   const shown: string[][] = definitions.map(() => [])
   for (const { place, ...pair } of rows) shown[place]?.push(json(pair))
+  for (const texts of shown) {
+    const bytes = texts.reduce((sum, text) => sum + text.length, 0)
+    check({ rowsPerSubscription: texts.length, bytesPerSubscription: bytes }, limits)
+  }
   return shown
 }
 

@@ -167,6 +167,7 @@ export async function serve(
           return readSnapshots(
             client,
             works.map(({ definition }) => definition),
+            limits,
           )
         }, setTimeLimit(limits.queryMs))
       } catch {
