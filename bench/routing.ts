@@ -6,7 +6,7 @@ import { openDatabase, type BenchDatabase } from './suite/database.ts'
 import { Processes } from './suite/processes.ts'
 import { atMost, figure, type Figure } from './suite/report.ts'
 
-const fullSessions = { few: 50, many: 5_000 }
+const fullSessions = { few: 100, many: 10_000 }
 const rounds = 3
 const ratioLimit = 1.3
 

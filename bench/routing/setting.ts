@@ -2,9 +2,9 @@ import type { Subscription } from '../../shared/subscription.ts'
 
 // What there is, and who follows what of it: no two sessions the same.
 
-export const perSession = 20
-const rowsEach = 8
-const fieldsEach = 6
+export const perSession = 10
+const rowsEach = 4
+const fieldsEach = 3
 const channelsEach = perSession - rowsEach - fieldsEach
 
 /** In it is what changes; everybody else follows others. */
