@@ -100,8 +100,6 @@ export class LogReader {
   #connection: ReaderConnection | undefined
   #position: { epoch: string; snapshot: string } | undefined
   readonly #closing = new AbortController()
-  /** The transaction of the pass before is open. */
-  #isOpen = false
   #isWoken = false
   #wasRung = false
   #emptyPasses = 0
@@ -186,7 +184,6 @@ export class LogReader {
     if (!this.#connection) return false
     const { client, bell } = this.#connection
     try {
-      this.#isOpen = false
       await client.query('rollback')
       await bell.giveBack()
       await client.query('select pg_advisory_unlock_all()') // had it been taken when the failure came, nobody would know
@@ -204,7 +201,6 @@ export class LogReader {
 
   async #connect(): Promise<ReaderConnection> {
     const client = await connectEncoding(this.#options.database)
-    this.#isOpen = false
     try {
       const bell = new Doorbell(client, this.#options.logger)
       client.on('notification', ({ payload }) => {
@@ -243,7 +239,6 @@ export class LogReader {
       this.#wasRung = false
       // Asked before reading: only who reads once more may sleep.
       const isIdle = this.#isNeeded && this.#emptyPasses >= emptyPassesBeforeSleep
-      if (isIdle) await this.#commit(client)
       const state = isIdle ? await bell.take() : 'busy'
       const changes = await this.#pass(client)
       onSuccess()
@@ -251,9 +246,6 @@ export class LogReader {
       // Awake from here on: a writer need not ring while the reader comes back by itself.
       // Rung for nothing: somebody writes what nobody follows, and is not to ring for each commit.
       // Nobody follows anything: nor is anybody to ring.
-      // While it comes back by itself soon, what it has open is ended on its way.
-      const staysAwake = !bell.isHeld && !wasRung && this.#isNeeded && state === 'busy'
-      if (!staysAwake) await this.#commit(client)
       if (found || wasRung || !this.#isNeeded) await bell.giveBack()
       if (wasRung) await bell.watch()
       this.#emptyPasses = found || wasRung || !this.#isNeeded ? 0 : this.#emptyPasses + 1
@@ -295,37 +287,22 @@ export class LogReader {
     this.#handedOnUpTo = startedAt
     this.#position = { epoch: position.epoch, snapshot: to } // after delivery: a failure repeats, never skips
     await this.#options.welcome(pass)
+    await client.query('commit')
     return reading.transactions.reduce((sum, { rows }) => sum + rows.length, reading.heavy.length)
   }
 
   async #begin(client: pg.Client, from: string): Promise<LogReadingNow | 'expired'> {
     try {
       const { relationIds, decisiveIds, bounds, asideSql } = this.#options
-      const isOpen = this.#isOpen
-      this.#isOpen = true
-      return await beginReading(client, {
-        from,
-        relationIds: relationIds(),
-        bounds,
-        withOld: decisiveIds?.(),
-        asideSql: asideSql?.(),
-        isOpen,
-      })
+      return await beginReading(client, from, relationIds(), bounds, decisiveIds?.(), asideSql?.())
     } catch (error) {
       if (sqlStateOf(error) === sqlStates.position_expired) return 'expired'
       throw error
     }
   }
 
-  async #commit(client: pg.Client): Promise<void> {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    await client.query('commit')
-  }
-
   /** Goes on from now. */
   async #skip(client: pg.Client): Promise<void> {
-    this.#isOpen = false
     await client.query('rollback')
     const { rows } = await client.query('select pg_current_snapshot()::text as snapshot')
     this.#position = { epoch: this.epoch, snapshot: rows[0].snapshot }

@@ -67,19 +67,6 @@ export async function readLog(
   return readWithin(relationIds, (wanted) => ask(client, from, to, wanted, bounds, withOld))
 }
 
-export interface BeginReading {
-  readonly from: string
-  readonly relationIds: readonly number[]
-  /** Default: `defaultBounds`. */
-  readonly bounds?: LogBounds | undefined
-  /** As in `readLog`. */
-  readonly withOld?: readonly number[] | undefined
-  /** Another question, to be answered as of the same snapshot. */
-  readonly asideSql?: string | undefined
-  /** A transaction is open that is to be committed before. */
-  readonly isOpen?: boolean
-}
-
 /** What has been read in a transaction, up to its snapshot `to`. */
 export interface LogReadingNow extends LogReading {
   readonly to: string
@@ -92,14 +79,18 @@ export interface LogReadingNow extends LogReading {
  *
  * Whoever waits for a commit waits for this, so all of it is asked in one round trip.
  *
+ * @param asideSql another question, to be answered as of the same snapshot
  * @throws as `readLog`; the transaction has failed then
  */
 export async function beginReading(
   client: pg.ClientBase,
-  { from, relationIds, bounds = defaultBounds, withOld = [], asideSql, isOpen = false }: BeginReading,
+  from: string,
+  relationIds: readonly number[],
+  bounds: LogBounds = defaultBounds,
+  withOld: readonly number[] = [],
+  asideSql?: string,
 ): Promise<LogReadingNow> {
   const statements = [
-    ...(isOpen ? ['commit'] : []),
     'begin isolation level repeatable read read only',
     'select pg_current_snapshot()::text as snapshot',
   ]
@@ -113,8 +104,8 @@ export async function beginReading(
   if (asideSql !== undefined) statements.push(asideSql)
   const results = (await client.query(statements.join('; '))) as unknown as pg.QueryResult[]
   const aside: unknown[] = asideSql === undefined ? [] : (results.pop()?.rows ?? [])
-  let first: (LogRecord | Excess)[] | undefined = relationIds.length > 0 ? (results.pop()?.rows ?? []) : []
-  const to: string = results.pop()?.rows[0].snapshot
+  const to: string = results[1]?.rows[0].snapshot
+  let first: (LogRecord | Excess)[] | undefined = results[2]?.rows ?? []
   const reading = await readWithin(relationIds, async (wanted) => {
     const rows = first ?? (await ask(client, from, to, wanted, bounds, withOld))
     first = undefined
