@@ -21,7 +21,7 @@ export class LeanClient {
   readonly faults: string[] = []
   readonly #socket: Socket
   readonly #live: Promise<void>
-  #awaited: { readonly snapshots: number; readonly resolve: () => void } | undefined
+  #awaited: { readonly snapshots: number; resolve(): void; reject(error: Error): void } | undefined
 
   constructor(url: string, auth: object) {
     const socket = io(url, {
@@ -38,8 +38,8 @@ export class LeanClient {
       if (this.snapshots === this.#awaited?.snapshots) this.#awaited.resolve()
     })
     socket.on('batch', () => this.changes++)
-    socket.on('ended', ({ message }: { message: string }) => this.faults.push(message))
-    socket.on('disconnect', (reason) => this.faults.push(`disconnected: ${reason}`))
+    socket.on('ended', ({ message }: { message: string }) => this.#fail(message))
+    socket.on('disconnect', (reason) => this.#fail(`disconnected: ${reason}`))
     this.#live = new Promise((resolve) => socket.on('progress', () => resolve()))
   }
 
@@ -64,9 +64,14 @@ export class LeanClient {
     if (!reply.ok) throw new Error(reply.message)
   }
 
-  /** Resolves when so many subscriptions have been shown, from the beginning on. */
+  /** Resolves when so many subscriptions have been shown, from the beginning on; rejects when something goes wrong meanwhile. */
   async shown(snapshots: number): Promise<void> {
     if (this.snapshots < snapshots)
-      await new Promise<void>((resolve) => (this.#awaited = { snapshots, resolve }))
+      await new Promise<void>((resolve, reject) => (this.#awaited = { snapshots, resolve, reject }))
+  }
+
+  #fail(fault: string): void {
+    this.faults.push(fault)
+    this.#awaited?.reject(new Error(fault))
   }
 }
