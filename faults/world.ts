@@ -131,7 +131,7 @@ export class World implements AsyncDisposable {
     const servers = await Promise.all(
       Array.from({ length: options.servers }, async (_, i) => {
         const { proxy, url } = await TcpProxy.before(postgres.url)
-        return new ServerSlot(`s${i}`, await freePort(), proxy, url, join(folder, `s${i}.log`))
+        return new ServerSlot(`s${i}`, await serverPort(), proxy, url, join(folder, `s${i}.log`))
       }),
     )
     const specs = specsOf(options.clients)
@@ -295,4 +295,9 @@ function specsOf(count: number): Omit<ClientSpec, 'urls'>[] {
       { ...spec, name: `c${i}b`, session },
     ]
   }).flat()
+}
+
+/** Below those that outgoing connections are given: there are many of them before a server listens, and while it is down. */
+function serverPort(): Promise<number> {
+  return freePort(20_000 + Math.floor(Math.random() * 12_000))
 }

@@ -30,7 +30,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         find: `    await this.#options.deliver(pass)\n`,
         // that a pass fails does no harm by itself, and need not be waited for
         replace: `    this.#position = { epoch: position.epoch, snapshot: to }
-    if (Math.random() < 0.1) throw new Error('a query fails')
+    if (Math.random() < 0.3) throw new Error('a query fails')
     await this.#options.deliver(pass)
 `,
       },
