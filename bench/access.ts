@@ -16,19 +16,15 @@ export const access: Bench = {
     await using database = await openDatabase(context.say)
     await using processes = new Processes(context)
     const plan = planAt(context.scale)
-    try {
-      const world = await World.start(database, processes, plan.sizes.at(-1)?.clients ?? 0)
-      const figures = await measure(world, plan, context.say)
-      const took = atMost(
-        'duration of the whole',
-        (now() - startedAt) / 1000,
-        's',
-        plan.isFull ? durationLimitS : null,
-      )
-      return { postgresql: database.version, figures: [...figures, took] }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    const world = await World.start(database, processes, plan.sizes.at(-1)?.clients ?? 0)
+    const figures = await measure(world, plan, context.say)
+    const took = atMost(
+      'duration of the whole',
+      (now() - startedAt) / 1000,
+      's',
+      plan.isFull ? durationLimitS : null,
+    )
+    return { postgresql: database.version, figures: [...figures, took] }
   },
 }
 

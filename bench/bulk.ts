@@ -16,22 +16,17 @@ export const bulk: Bench = {
   async run(context) {
     await using database = await openDatabase(context.say)
     await using processes = new Processes(context)
-    try {
-      const table = (name: string) => `create table ${name} (id bigint primary key, channel_id int not null,
-        author text default 'ann', body text default 'hello world', at timestamptz default now())`
-      for (const name of ['plain', 'unfollowed', 'followed', 'bridged'])
-        await database.admin.query(table(name))
-      await database.admin.query(`${bridgeSql('bridged')} grant select on followed to ${database.role};
-        select event.track('unfollowed'); select event.track('followed')`)
-      const clients = await Clients.start(database, processes, context.say)
-      const figures = [
-        ...(await writerFigures(database, context)),
-        ...(await clientFigures(database, clients, context)),
-      ]
-      return { postgresql: database.version, figures }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    const table = (name: string) => `create table ${name} (id bigint primary key, channel_id int not null,
+      author text default 'ann', body text default 'hello world', at timestamptz default now())`
+    for (const name of ['plain', 'unfollowed', 'followed', 'bridged']) await database.admin.query(table(name))
+    await database.admin.query(`${bridgeSql('bridged')} grant select on followed to ${database.role};
+      select event.track('unfollowed'); select event.track('followed')`)
+    const clients = await Clients.start(database, processes, context.say)
+    const figures = [
+      ...(await writerFigures(database, context)),
+      ...(await clientFigures(database, clients, context)),
+    ]
+    return { postgresql: database.version, figures }
   },
 }
 

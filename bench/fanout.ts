@@ -37,12 +37,8 @@ export const fanout: Bench = {
       clients: Math.max(10, Math.round(clients * context.scale)),
       filters: Math.min(filters, Math.max(5, Math.round(filters * context.scale))),
     }))
-    try {
-      await using bench = await Fanout.start(database, processes, sized)
-      return { postgresql: database.version, figures: await measure(bench, sized, context) }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    await using bench = await Fanout.start(database, processes, sized)
+    return { postgresql: database.version, figures: await measure(bench, sized, context) }
   },
 }
 

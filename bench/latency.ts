@@ -31,13 +31,9 @@ export const latency: Bench = {
     await using database = await openDatabase(context.say)
     await using processes = new Processes(context)
     await using writers = await Writers.connect(database.url, load.writers)
-    try {
-      const sides = await startBothSides(database, processes, ['item', 'load', 'quiet'])
-      const bench = await Latency.start(database, processes, sides, context)
-      return { postgresql: database.version, figures: await bench.measure(writers) }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    const sides = await startBothSides(database, processes, ['item', 'load', 'quiet'])
+    const bench = await Latency.start(database, processes, sides, context)
+    return { postgresql: database.version, figures: await bench.measure(writers) }
   },
 }
 

@@ -24,12 +24,8 @@ export const routing: Bench = {
     await using second = await openDatabase(context.say, first)
     await using third = await openDatabase(context.say, first)
     await using processes = new Processes(context)
-    try {
-      const figures = await measure([first, second, third], processes, context)
-      return { postgresql: first.version, figures }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    const figures = await measure([first, second, third], processes, context)
+    return { postgresql: first.version, figures }
   },
 }
 

@@ -27,11 +27,7 @@ export const stream: Bench = {
     await using database = await openDatabase(context.say)
     await using processes = new Processes(context)
     await using writers = await Writers.connect(database.url, Math.max(...writerCounts))
-    try {
-      return { postgresql: database.version, figures: await measure(database, processes, writers, context) }
-    } finally {
-      if (processes.complaints) context.say(processes.complaints)
-    }
+    return { postgresql: database.version, figures: await measure(database, processes, writers, context) }
   },
 }
 

@@ -69,7 +69,6 @@ export const workers: Bench = {
         figures: [...figuresOf('one process', runs.one), ...figuresOf('two processes', runs.two)],
       }
     } finally {
-      if (processes.complaints) say(processes.complaints)
       for (const server of servers) await (await server)[Symbol.asyncDispose]()
     }
   },

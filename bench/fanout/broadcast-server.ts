@@ -1,12 +1,11 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Server } from 'socket.io'
 import { defaultPath } from '../../shared/protocol.ts'
 import { answerParent } from '../../test/child.ts'
 import { now } from '../suite/clock.ts'
 import { usage } from '../suite/usage.ts'
+import { listen } from '../sides/listen.ts'
 
 // Plain Socket.IO: sends what it is given to a room, and knows nothing else.
 
@@ -16,13 +15,11 @@ export type Message = readonly [room: string, json: string]
 let io: Server
 
 /** @returns its port */
-async function serve(): Promise<number> {
+function serve(): Promise<number> {
   const httpServer = createServer((_request, response) => response.writeHead(404).end())
   io = new Server(httpServer, { path: defaultPath })
   io.on('connection', (socket) => void socket.join(socket.handshake.auth['rooms'] as string[]))
-  httpServer.listen(0, '127.0.0.1', 10_000)
-  await once(httpServer, 'listening')
-  return (httpServer.address() as AddressInfo).port
+  return listen(httpServer)
 }
 
 /**

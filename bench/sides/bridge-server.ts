@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { Server } from 'socket.io'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
 import { bridgeChannel } from './bridge.ts'
+import { listen } from './listen.ts'
 
 // The bare bridge: what PostgreSQL notifies of on a channel goes to everybody who is in the room of that name.
 
@@ -23,9 +22,7 @@ async function serve({ database, channels = [bridgeChannel] }: BridgeOptions): P
   listener.on('notification', ({ channel, payload }) => io.to(channel).emit('change', payload))
   await listener.connect()
   for (const channel of channels) await listener.query(`listen ${channel}`)
-  httpServer.listen(0, '127.0.0.1', 10_000)
-  await once(httpServer, 'listening')
-  return (httpServer.address() as AddressInfo).port
+  return listen(httpServer)
 }
 
 answerParent({ serve, usage })

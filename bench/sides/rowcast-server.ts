@@ -1,12 +1,11 @@
-import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { pino } from 'pino'
 import sirv from 'sirv'
 import { createRowcast } from '../../server/index.ts'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
+import { listen } from './listen.ts'
 
 // A Rowcast server as an application would have it. Clients say who they are, and are believed.
 
@@ -20,7 +19,7 @@ export interface ServeOptions {
 }
 
 /** @returns its port */
-async function serve({ database, role, port = 0, folder }: ServeOptions): Promise<number> {
+async function serve({ database, role, port, folder }: ServeOptions): Promise<number> {
   const nothing = (_request: unknown, response: ServerResponse) => response.writeHead(404).end()
   const httpServer = createServer(folder === undefined ? nothing : sirv(folder))
   await createRowcast({
@@ -29,9 +28,7 @@ async function serve({ database, role, port = 0, folder }: ServeOptions): Promis
     authenticate: ({ auth }) => ({ role, claims: { sub: String(auth['sub']) } }),
     logger: pino({ level: 'warn' }, pino.destination(2)),
   })
-  httpServer.listen(port, '127.0.0.1', 10_000)
-  await once(httpServer, 'listening')
-  return (httpServer.address() as AddressInfo).port
+  return listen(httpServer, port)
 }
 
 let queries = 0

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Server } from 'socket.io'
 import { answerParent } from '../../test/child.ts'
 import { usage } from '../suite/usage.ts'
+import { listen } from '../sides/listen.ts'
 
 // Socket.IO alone: it sends what it is given to everybody who is connected.
 
@@ -11,10 +10,8 @@ const httpServer = createServer((_request, response) => response.writeHead(404).
 const io = new Server(httpServer)
 
 /** @returns its port */
-async function serve(): Promise<number> {
-  httpServer.listen(0, '127.0.0.1', 10_000)
-  await once(httpServer, 'listening')
-  return (httpServer.address() as AddressInfo).port
+function serve(): Promise<number> {
+  return listen(httpServer)
 }
 
 let messages: readonly object[] = []

@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Child } from '../../test/child.ts'
 import type { BenchContext } from './bench.ts'
 
-/** The processes of a bench. Disposing them ends all. */
+/** The processes of a bench. Disposing them ends all, and says what they complained of. */
 export class Processes implements AsyncDisposable {
   readonly #profile: string | undefined
+  readonly #say: BenchContext['say']
   readonly #children: Child[] = []
 
-  constructor({ profile }: BenchContext) {
+  constructor({ profile, say }: BenchContext) {
     this.#profile = profile
+    this.#say = say
   }
 
   /** A server, which is profiled if that is wanted. */
@@ -24,7 +26,7 @@ export class Processes implements AsyncDisposable {
   }
 
   /** What they have written to standard error, which is nothing if all is well. */
-  get complaints(): string {
+  get #complaints(): string {
     return this.#children
       .filter(({ complaint }) => complaint !== '')
       .map(({ name, complaint }) => `${name}:\n${complaint}`)
@@ -32,6 +34,7 @@ export class Processes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#complaints) this.#say(this.#complaints)
     await Promise.all(
       this.#children.map(async (child) => {
         if (child.isAlive) child.process.disconnect() // then it ends by itself, and writes its profile
