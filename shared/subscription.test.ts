@@ -15,12 +15,12 @@ function nested(depth: number): unknown {
 
 test('a filter may be nested eight deep, and is refused beyond that however deep it is', () => {
   expect(faultOf(nested(8))).toBeUndefined()
-  for (const depth of [9, 100_000]) expect(faultOf(nested(depth))).toContain('a filter may be nested 8 deep')
+  for (const depth of [9, 100_000]) expect(faultOf(nested(depth))).toMatch(/: a filter may be nested 8 deep$/)
 })
 
 test('what is wrong with a condition is said of that condition', () => {
-  expect(faultOf({ and: [condition, { not: { column: 'x' } }] })).toMatch(
-    /^\.where\.and\[1\]\.not\.op must be eq or /,
+  expect(faultOf({ and: [condition, { not: { column: 'x' } }] })).toBe(
+    '.where.and[1].not.op must be eq or ne or lt or lte or gt or gte or in or like or ilike or is_null',
   )
   expect(faultOf({ and: [] })).toBe('.where.and must have 1 to 100 items')
 })
